@@ -1,0 +1,311 @@
+//! The exchange: one message that carries push and pull together, and its answer.
+//!
+//! Order of checks at the server, before push *and* pull: authentication, epoch, identity. Offers are merged before
+//! pushes. The answer to a push is per record, whole, and never fails the batch. Only an answer to a push removes a
+//! pending edit; a pulled version that covers an own unanswered dot says nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::edit::{Edit, is_name};
+use crate::ids::{Hash, PushId, RecordId, ReplicaId, Seal};
+use crate::limits::{OFFERS_MAX, PUSH_EDITS_MAX, PUSH_IDS_MAX, PUSH_RECORDS_MAX, VERSION_ENTRIES_MAX};
+use crate::record::{Record, Siblings};
+use crate::rights::Code;
+use crate::version::{Dot, Version};
+
+/// Something only the server can read: a cursor or a push token. Devices keep and present it untouched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(#[serde(with = "serde_bytes")] pub Vec<u8>);
+
+/// What a device sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// The incarnation of the store that sends.
+    pub replica: ReplicaId,
+    /// The server epoch in which this replica id was minted; 0 before the first answer.
+    pub epoch: u64,
+    /// Version of the device's table of kinds.
+    pub table: u32,
+    /// The sealed token of the last acknowledged push.
+    pub token: Option<Sealed>,
+    /// This push's random id, stored before sending; present exactly when `push` is not empty.
+    pub push_id: Option<PushId>,
+    /// All push ids sent since the last acknowledged one, this one included.
+    pub sent_ids: Vec<PushId>,
+    /// Dots sent since then that are not in this push, with the hash of their content.
+    pub sent_dots: Vec<SentDot>,
+    /// Pending edits, per record.
+    pub push: Vec<PushRecord>,
+    /// What the office once said and seems to have forgotten.
+    pub offers: Vec<Offer>,
+    /// Where this device's pull stands; `None` to walk from the start.
+    pub cursor: Option<Sealed>,
+    /// Records to deliver whole, because a delta did not build on what the device holds.
+    pub whole: Vec<RecordId>,
+    /// What the device still holds, for the dispatcher's list of devices.
+    pub holding: Holding,
+    /// What the device's clock says, milliseconds since 1970 UTC.
+    pub clock_ms: i64,
+}
+
+/// A dot that was sent, and the hash of what it said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentDot {
+    /// The record.
+    pub record: RecordId,
+    /// The dot.
+    pub dot: Dot,
+    /// [`Edit::content`].
+    pub content: Hash,
+}
+
+/// One record's pending edits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PushRecord {
+    /// The record's kind.
+    pub kind: String,
+    /// The record.
+    pub id: RecordId,
+    /// The version of *theirs* on which the edits stand. The server does not believe it; it only notices when it does
+    /// not know that version.
+    pub base: Version,
+    /// The edits, in dot order.
+    pub edits: Vec<Edit>,
+}
+
+/// *Theirs*, offered back to an office that seems to have forgotten it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// The record exactly as the office once delivered it.
+    pub record: Record,
+    /// The office's own seal over it. Without a valid one the offer waits for a person.
+    pub seal: Option<Seal>,
+}
+
+/// What a device still holds, as counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Holding {
+    /// Edits without an answer.
+    pub pending: u32,
+    /// Refused edits in the drawer.
+    pub refused: u32,
+    /// Photos and files not yet at the office.
+    pub blobs: u32,
+}
+
+/// What the server answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeAnswer {
+    /// The server's epoch.
+    pub epoch: u64,
+    /// Present when this replica id may not go on: mint a new one and re-stamp, keeping the dots named here. When
+    /// `cursor` is absent too, nothing else in the answer counts.
+    pub again: Option<Vec<SentDot>>,
+    /// The sealed token of this push, when one was accepted.
+    pub token: Option<Sealed>,
+    /// One outcome per pushed record.
+    pub outcomes: Vec<(RecordId, Outcome)>,
+    /// One outcome per offered record.
+    pub offered: Vec<(RecordId, Offered)>,
+    /// Records in scope that changed after the cursor, in sequence order.
+    pub delivered: Vec<Delivery>,
+    /// Records that left the scope: clean ones are evicted, others after their pending work is answered.
+    pub left: Vec<RecordId>,
+    /// Where the pull stands after this page.
+    pub cursor: Option<Sealed>,
+    /// The cursor sent was not usable: this page is the first of a walk from the start.
+    pub anew: bool,
+    /// More pages follow.
+    pub more: bool,
+    /// What the device should hold once it has applied this page; only on the last page.
+    pub fingerprint: Option<Fingerprint>,
+    /// Changes when role or assignments change: refused edits are worth another try.
+    pub rights: u64,
+    /// What the office's clock says, milliseconds since 1970 UTC.
+    pub server_ms: i64,
+}
+
+/// What became of one record's push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The pushed dots are in.
+    Accepted {
+        /// Seal over the resulting record.
+        seal: Seal,
+        /// The resulting record, whenever it is not simply *theirs* plus the pushed edits.
+        result: Option<Box<Record>>,
+    },
+    /// Some groups were refused, so nothing of this record was applied. The refused dots are dead.
+    Refused {
+        /// What was refused, and why.
+        refusals: Vec<Refusal>,
+        /// The office's whole record, which becomes *theirs*; `None` when there is none for this device.
+        theirs: Option<Box<(Record, Seal)>>,
+    },
+    /// Stored durably at the office, applied to nothing. Counts as delivered.
+    Held {
+        /// Why.
+        code: Code,
+    },
+    /// The server does not know the version of *theirs* named as base: offer it back.
+    Wanted,
+}
+
+/// One refused edit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// The edit.
+    pub dot: Dot,
+    /// The group.
+    pub group: String,
+    /// Why. Text and remedy follow from it.
+    pub code: Code,
+}
+
+/// What became of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Offered {
+    /// Merged: the office had forgotten it.
+    Merged,
+    /// The office already had all of it.
+    Known,
+    /// Its seal does not hold: it waits for a person.
+    Held,
+    /// It is not for this device to offer.
+    Refused,
+}
+
+/// One record on a page: whole, or the groups that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivery {
+    /// The record with the groups delivered and the *whole* version.
+    pub record: Record,
+    /// Groups delivered that have no siblings any more.
+    pub emptied: Vec<String>,
+    /// Whether all groups are here.
+    pub is_whole: bool,
+    /// [`Record::check`] of the server's whole record; the device's result must match, or it asks for the whole.
+    pub check: Hash,
+    /// The server's seal over the whole record.
+    pub seal: Seal,
+}
+
+impl Delivery {
+    /// The whole record, from what the device holds (`None`: nothing) and what was delivered; `None` when the result
+    /// does not match the check, so that the record has to be asked for whole.
+    pub fn onto(&self, held: Option<&Record>) -> Option<Record> {
+        let mut result = match held {
+            Some(held) if !self.is_whole => held.clone(),
+            _ => Record::new(self.record.kind.clone(), self.record.id),
+        };
+        for (name, siblings) in &self.record.groups {
+            result.groups.insert(name.clone(), siblings.clone());
+        }
+        for name in &self.emptied {
+            result.groups.remove(name);
+        }
+        result.version = self.record.version.clone();
+        let fits = result.groups.values().flat_map(Siblings::keys).all(|dot| result.version.covers(*dot));
+        (fits && result.check() == self.check).then_some(result)
+    }
+}
+
+/// Incremental set hashes over the check hashes of everything delivered, per audience.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// Own jobs and what they refer to.
+    pub own: SetHash,
+    /// Catalogue and team.
+    pub shared: SetHash,
+}
+
+/// A sum of hashes modulo 2^256 (addition, never XOR), with the number of members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetHash {
+    /// The sum, little-endian.
+    pub sum: Hash,
+    /// Number of members.
+    pub count: u64,
+}
+
+impl Default for SetHash {
+    fn default() -> Self {
+        Self { sum: Hash([0; 32]), count: 0 }
+    }
+}
+
+impl SetHash {
+    /// Adds a member.
+    pub fn add(&mut self, member: &Hash) {
+        let mut carry = 0;
+        for (sum, byte) in self.sum.0.iter_mut().zip(member.0) {
+            let total = u16::from(*sum) + u16::from(byte) + carry;
+            *sum = total as u8;
+            carry = total >> 8;
+        }
+        self.count = self.count.wrapping_add(1);
+    }
+
+    /// Takes a member out again.
+    pub fn remove(&mut self, member: &Hash) {
+        let mut borrow = 0;
+        for (sum, byte) in self.sum.0.iter_mut().zip(member.0) {
+            let total = i16::from(*sum) - i16::from(byte) - borrow;
+            *sum = total as u8;
+            borrow = i16::from(total < 0);
+        }
+        self.count = self.count.wrapping_sub(1);
+    }
+}
+
+/// Whether everything in the message is within the limits a device must keep.
+pub fn within_limits(exchange: &Exchange) -> bool {
+    exchange.push.len() <= PUSH_RECORDS_MAX
+        && exchange.sent_ids.len() <= PUSH_IDS_MAX
+        && exchange.sent_dots.len() <= PUSH_RECORDS_MAX * PUSH_EDITS_MAX
+        && exchange.offers.len() <= OFFERS_MAX
+        && exchange.whole.len() <= PUSH_RECORDS_MAX
+        && exchange.push.iter().all(|push| {
+            is_name(&push.kind)
+                && (1..=PUSH_EDITS_MAX).contains(&push.edits.len())
+                && push.base.len() <= VERSION_ENTRIES_MAX
+                && push.edits.iter().all(|edit| edit.dot.replica == exchange.replica || !exchange.sent_ids.is_empty())
+        })
+        && exchange.push.is_empty() == exchange.push_id.is_none()
+        && exchange.push_id.is_none_or(|id| exchange.sent_ids.contains(&id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_hash_forgets_order_and_what_was_taken_out() {
+        let (a, b) = (Hash::blake3(b"a"), Hash::blake3(b"b"));
+        let mut one = SetHash::default();
+        one.add(&a);
+        one.add(&b);
+        let mut two = SetHash::default();
+        two.add(&b);
+        two.add(&a);
+        assert_eq!(one, two);
+        two.remove(&b);
+        two.remove(&a);
+        assert_eq!(two, SetHash::default());
+        two.add(&a);
+        two.add(&a);
+        assert_ne!(two, SetHash::default(), "a member twice must not cancel out");
+    }
+}

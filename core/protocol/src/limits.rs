@@ -1,0 +1,40 @@
+//! Limits on everything a peer may send. Each is a number with its reason; both ends use the same ones.
+
+/// Deepest nesting of a [`crate::Value`]: parameters and strokes need four, hostile input wants thousands.
+pub const VALUE_DEPTH_MAX: usize = 16;
+/// Largest content of one group, bytes: a signed document with 200 lines and a signature of 20,000 points fit.
+pub const GROUP_BYTES_MAX: usize = 262_144;
+/// Most siblings of one group that a *page* splits around; more are kept (nothing is lost) and flagged to people.
+pub const SIBLINGS_WARN: usize = 16;
+/// Longest name of a kind, group or field, bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Largest decompressed body of an exchange in either direction, bytes: one page, bounded memory on a phone.
+pub const BODY_BYTES_MAX: usize = 4_194_304;
+/// Largest compressed body of an exchange, bytes.
+pub const WIRE_BYTES_MAX: usize = 1_048_576;
+/// Decompressed bytes a compressed byte may stand for: our own messages stay below 40, a bomb is above 1,000.
+pub const INFLATE_RATIO_MAX: usize = 200;
+/// Content a device puts into one push and a server into one page, bytes. A single larger record travels alone.
+pub const PAGE_BYTES: usize = 262_144;
+/// Records a server puts into one page.
+pub const PAGE_RECORDS_MAX: usize = 500;
+/// Records a device may push in one exchange.
+pub const PUSH_RECORDS_MAX: usize = 500;
+/// Edits a device may push for one record in one exchange.
+pub const PUSH_EDITS_MAX: usize = 64;
+/// Push ids a device names since the last acknowledged one. Past this it waits with new pushes until one is answered.
+pub const PUSH_IDS_MAX: usize = 4_096;
+/// Records a device may offer back in one exchange.
+pub const OFFERS_MAX: usize = 200;
+/// Highest counter a dot may carry: far above a life's work, far below an overflow.
+pub const COUNTER_MAX: u64 = 1 << 48;
+/// Entries of one version vector a peer may send.
+pub const VERSION_ENTRIES_MAX: usize = 4_096;
+/// One chunk of a blob, bytes: what a phone sends in the seconds an operating system leaves it.
+pub const CHUNK_BYTES: usize = 262_144;
+/// Largest blob, bytes: a photo or a scanned form.
+pub const BLOB_BYTES_MAX: u64 = 33_554_432;
+/// Most points in the strokes of one signature.
+pub const STROKE_POINTS_MAX: usize = 20_000;
+/// Highest minutes an enrolment code lives.
+pub const ENROL_CODE_MINUTES: i64 = 10;

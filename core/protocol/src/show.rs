@@ -1,0 +1,88 @@
+//! Which sibling of a group is shown, and whether a person must decide. A pure function of the table of kinds; showing
+//! never deletes.
+
+use crate::ids::Hash;
+use crate::kinds::{self, Concurrent, Owner};
+use crate::record::{DELETED, Record, Sibling};
+use crate::value::{Fields, Value};
+use crate::version::Dot;
+
+/// The sibling shown for `group`: the owner's value first, then a set flag before an unset one, then the highest dot.
+pub fn shown<'a>(record: &'a Record, group: &str) -> Option<(Dot, &'a Sibling)> {
+    let owner = kinds::kind(&record.kind).and_then(|kind| kind.group(group)).map_or(Owner::Office, |group| group.owner);
+    record.siblings(group).max_by_key(|(dot, sibling)| {
+        let from_office = sibling.stamp.device.is_none();
+        let is_owners = from_office == (owner == Owner::Office);
+        let has_flag = sibling.fields.values().any(|value| *value == Value::Bool(true));
+        (is_owners, has_flag, *dot)
+    })
+}
+
+/// The fields shown for `group`; none when nobody wrote it.
+pub fn fields<'a>(record: &'a Record, group: &str) -> Option<&'a Fields> {
+    shown(record, group).map(|(_, sibling)| &sibling.fields)
+}
+
+/// The fields shown of the record's main group.
+pub fn main_fields(record: &Record) -> Option<&Fields> {
+    let kind = kinds::kind(&record.kind)?;
+    fields(record, kind.main().name)
+}
+
+/// The person who made the record: author of the lowest dot of its main group.
+pub fn author(record: &Record) -> Option<crate::ids::PersonId> {
+    let kind = kinds::kind(&record.kind)?;
+    record.siblings(kind.main().name).next().map(|(_, sibling)| sibling.stamp.person)
+}
+
+/// Concurrent contents of one group that a person has to decide between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The group.
+    pub group: String,
+    /// One entry per distinct content, the shown one first.
+    pub values: Vec<ConflictValue>,
+}
+
+/// One of the contents in a conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictValue {
+    /// A dot that carries this content.
+    pub dot: Dot,
+    /// The content and its author's stamp.
+    pub sibling: Sibling,
+}
+
+/// The groups of `record` in which people must decide, in order of name.
+///
+/// Equal contents count as one. A delete that had not seen everything alive is a conflict of the group `deleted`.
+pub fn conflicts(record: &Record) -> Vec<Conflict> {
+    let kind = kinds::kind(&record.kind);
+    let mut found = Vec::new();
+    for (name, siblings) in &record.groups {
+        let needs_person = match kind.and_then(|kind| kind.group(name)) {
+            Some(group) => group.concurrent == Concurrent::NeedsPerson,
+            None => name == DELETED,
+        };
+        if !needs_person || siblings.len() < 2 {
+            continue;
+        }
+        let mut values: Vec<ConflictValue> = Vec::new();
+        let first = shown(record, name).map(|(dot, sibling)| (dot, sibling.clone()));
+        let ordered = first.into_iter().chain(siblings.iter().map(|(dot, sibling)| (*dot, sibling.clone())));
+        for (dot, sibling) in ordered {
+            if !values.iter().any(|value| value.sibling.fields == sibling.fields) {
+                values.push(ConflictValue { dot, sibling });
+            }
+        }
+        if values.len() > 1 {
+            found.push(Conflict { group: name.clone(), values });
+        }
+    }
+    found
+}
+
+/// A content-addressed name for a group's shown fields, for comparing "as signed" with "now".
+pub fn content_hash(fields: &Fields) -> Hash {
+    Hash::blake3(&crate::encode::cbor(fields))
+}
