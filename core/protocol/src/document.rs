@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::encode;
 use crate::enrol::{Certificate, verifies};
-use crate::ids::{DeviceId, Hash, PublicKey, SignatureBytes};
+use crate::ids::{DeviceId, Hash, PublicKey, RecordId, SignatureBytes};
 use crate::job::{Job, Signature};
 use crate::kinds::TABLE_VERSION;
 use crate::limits::STROKE_POINTS_MAX;
+use crate::value::FieldsExt;
 
 /// What a customer signs: the service voucher with everything shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +63,28 @@ pub struct Parties {
     pub category: String,
 }
 
+impl Parties {
+    /// The parties of `job` as every screen and every document shows them. `names` holds [`crate::show::name`] of the
+    /// records the job refers to; what is not in it reads as empty.
+    pub fn of(job: &Job, names: &BTreeMap<RecordId, String>) -> Parties {
+        let name = |field: &str| {
+            let id = job.group("parties").and_then(|parties| parties.id(field));
+            id.and_then(|id| names.get(&id).cloned()).unwrap_or_default()
+        };
+        let text = |group: &str, field: &str| {
+            job.group(group).and_then(|fields| fields.text(field)).unwrap_or_default().to_owned()
+        };
+        Parties {
+            number: job.number().unwrap_or_default().to_owned(),
+            customer: name("customer"),
+            site: name("site"),
+            asset: name("asset"),
+            problem: text("problem", "text"),
+            category: text("category", "category"),
+        }
+    }
+}
+
 /// One technician's report, as shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoucherReport {
@@ -104,7 +127,7 @@ pub struct Frame<'a> {
     /// Names of customer, site and asset, as shown.
     pub parties: Parties,
     /// Names of technicians by id; an unknown one is shown by id.
-    pub technicians: &'a BTreeMap<crate::ids::RecordId, String>,
+    pub technicians: &'a BTreeMap<RecordId, String>,
     /// The device's certificate.
     pub device: &'a Certificate,
 }
@@ -112,7 +135,7 @@ pub struct Frame<'a> {
 impl Voucher {
     /// The voucher of `job` as it would be shown now.
     pub fn of(job: &Job, frame: Frame<'_>) -> Voucher {
-        let name = |id: crate::ids::RecordId| frame.technicians.get(&id).cloned().unwrap_or_else(|| id.to_string());
+        let name = |id: RecordId| frame.technicians.get(&id).cloned().unwrap_or_else(|| id.to_string());
         let mut minutes = BTreeMap::new();
         for entry in job.times.iter().filter(|entry| entry.void.is_none()) {
             let spent = entry.to_ms.saturating_sub(entry.from_ms).max(0) / 60_000;

@@ -1,6 +1,6 @@
 //! Enrolment: a one-time code becomes a key pair made on the device and a certificate from the office.
 
-use ed25519_dalek::{Signer, SigningKey, Verifier, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DeviceId, PersonId, PublicKey, SignatureBytes};
@@ -93,7 +93,7 @@ impl Certificate {
 /// Whether `signature` over `bytes` was made by the holder of `key`.
 pub fn verifies(key: &PublicKey, bytes: &[u8], signature: &SignatureBytes) -> bool {
     let Ok(key) = VerifyingKey::from_bytes(&key.0) else { return false };
-    key.verify(bytes, &ed25519_dalek::Signature::from_bytes(&signature.0)).is_ok()
+    key.verify_strict(bytes, &ed25519_dalek::Signature::from_bytes(&signature.0)).is_ok()
 }
 
 /// The characters of enrolment codes: none that people confuse.

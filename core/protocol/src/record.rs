@@ -184,7 +184,8 @@ pub enum RecordError {
     /// The record's format is newer than this version understands.
     #[error("understand record format {0}")]
     Format(u8),
-    /// A place points outside its list, a list is not in canonical order, or a counter is out of bounds.
+    /// A place points outside its list, a list is not in canonical order or has an entry that nothing refers to, or a
+    /// counter is out of bounds.
     #[error("read the record: its lists do not fit together")]
     Shape,
 }
@@ -200,21 +201,25 @@ impl TryFrom<Form> for Record {
         sorted(form.replicas.len() == form.version.len())?;
         sorted(form.replicas.windows(2).all(|pair| pair[0] < pair[1]))?;
         sorted(form.stamps.windows(2).all(|pair| pair[0] < pair[1]))?;
-        sorted(form.version.iter().all(|counter| *counter <= COUNTER_MAX))?;
+        sorted(form.version.iter().all(|counter| (1..=COUNTER_MAX).contains(counter)))?;
         let version: Version = form.replicas.iter().copied().zip(form.version).collect();
+        let mut used_stamps = BTreeSet::new();
         let mut groups = BTreeMap::new();
         for (name, list) in form.groups {
             let mut siblings = Siblings::new();
             for (replica, counter, stamp, fields) in list {
                 let replica = *form.replicas.get(replica as usize).ok_or(RecordError::Shape)?;
+                used_stamps.insert(stamp);
                 let stamp = form.stamps.get(stamp as usize).ok_or(RecordError::Shape)?.clone();
                 let dot = Dot { replica, counter };
                 sorted(counter > 0 && version.covers(dot))?;
-                sorted(siblings.insert(dot, Sibling { fields, stamp }).is_none())?;
+                sorted(siblings.keys().next_back().is_none_or(|last| *last < dot))?;
+                siblings.insert(dot, Sibling { fields, stamp });
             }
             sorted(!siblings.is_empty())?;
             groups.insert(name, siblings);
         }
+        sorted(used_stamps.len() == form.stamps.len())?;
         Ok(Record { kind: form.kind, id: form.id, groups, version })
     }
 }

@@ -4,7 +4,7 @@
 use crate::ids::Hash;
 use crate::kinds::{self, Concurrent, Owner};
 use crate::record::{DELETED, Record, Sibling};
-use crate::value::{Fields, Value};
+use crate::value::{Fields, FieldsExt, Value};
 use crate::version::Dot;
 
 /// The sibling shown for `group`: the owner's value first, then a set flag before an unset one, then the highest dot.
@@ -27,6 +27,20 @@ pub fn fields<'a>(record: &'a Record, group: &str) -> Option<&'a Fields> {
 pub fn main_fields(record: &Record) -> Option<&Fields> {
     let kind = kinds::kind(&record.kind)?;
     fields(record, kind.main().name)
+}
+
+/// What people call the record: a customer's, contact's, site's, asset's, part's or technician's name.
+pub fn name(record: &Record) -> Option<&str> {
+    use crate::value::FieldsExt;
+    let group = match record.kind.as_str() {
+        "customer" | "asset" => "identity",
+        "contact" => "person",
+        "site" => "place",
+        "part" => "catalogue",
+        "technician" => "profile",
+        _ => return None,
+    };
+    fields(record, group)?.text("name")
 }
 
 /// The person who made the record: author of the lowest dot of its main group.
@@ -55,16 +69,19 @@ pub struct ConflictValue {
 
 /// The groups of `record` in which people must decide, in order of name.
 ///
-/// Equal contents count as one. A delete that had not seen everything alive is a conflict of the group `deleted`.
+/// Equal contents count as one. A delete that had not seen everything alive is a conflict of the group `deleted`, also
+/// when it is the group's only value: what it contradicts stands in the other groups. Deletes that settle it between
+/// them are none.
 pub fn conflicts(record: &Record) -> Vec<Conflict> {
     let kind = kinds::kind(&record.kind);
     let mut found = Vec::new();
     for (name, siblings) in &record.groups {
+        let is_delete = name == DELETED;
         let needs_person = match kind.and_then(|kind| kind.group(name)) {
-            Some(group) => group.concurrent == Concurrent::NeedsPerson,
-            None => name == DELETED,
+            Some(group) => group.concurrent == Concurrent::NeedsPerson && siblings.len() > 1,
+            None => is_delete && !record.is_deleted() && siblings.values().any(|value| value.fields.flag("deleted")),
         };
-        if !needs_person || siblings.len() < 2 {
+        if !needs_person {
             continue;
         }
         let mut values: Vec<ConflictValue> = Vec::new();
@@ -75,7 +92,7 @@ pub fn conflicts(record: &Record) -> Vec<Conflict> {
                 values.push(ConflictValue { dot, sibling });
             }
         }
-        if values.len() > 1 {
+        if values.len() > 1 || is_delete {
             found.push(Conflict { group: name.clone(), values });
         }
     }

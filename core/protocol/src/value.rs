@@ -21,8 +21,9 @@ pub type Fields = BTreeMap<String, Value>;
 
 /// One field's content.
 ///
-/// In CBOR the variants are the format's own types. In JSON, bytes are written as `{"$bytes": "<hex>"}`; everything
-/// else is what one expects. Ids and hashes are [`Value::Bytes`].
+/// In CBOR the variants are the format's own types. In JSON, bytes are written as `{"$bytes": "<hex>"}`, and a name in a
+/// map that begins with `$` is written with one more; everything else is what one expects. Ids and hashes are
+/// [`Value::Bytes`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// Nothing: the field was cleared.
@@ -195,6 +196,14 @@ impl Serialize for Value {
             }
             Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Self::List(list) => list.serialize(serializer),
+            Self::Map(map) if serializer.is_human_readable() => {
+                let mut object = serializer.serialize_map(Some(map.len()))?;
+                for (name, value) in map {
+                    let escape = if name.starts_with('$') { "$" } else { "" };
+                    object.serialize_entry(&format!("{escape}{name}"), value)?;
+                }
+                object.end()
+            }
             Self::Map(map) => map.serialize(serializer),
         }
     }
@@ -273,14 +282,31 @@ impl<'de> Visitor<'de> for ValueVisitor {
                 return Err(serde::de::Error::custom("a name stands twice in a map"));
             }
         }
-        if self.json
-            && map.len() == 1
-            && let Some(Value::Text(text)) = map.get(BYTES_KEY)
-        {
-            return hex::decode(text).map(Value::Bytes).map_err(serde::de::Error::custom);
+        if self.json {
+            if map.len() == 1
+                && let Some(Value::Text(text)) = map.get(BYTES_KEY)
+            {
+                return hex::decode(text).map(Value::Bytes).map_err(serde::de::Error::custom);
+            }
+            return unescaped(map)
+                .map(Value::Map)
+                .ok_or_else(|| serde::de::Error::custom("a name begins with one `$`"));
         }
         Ok(Value::Map(map))
     }
+}
+
+/// The names as they were before JSON; `None` when one is reserved for what JSON cannot say otherwise.
+fn unescaped(map: Fields) -> Option<Fields> {
+    if !map.keys().any(|name| name.starts_with('$')) {
+        return Some(map);
+    }
+    map.into_iter()
+        .map(|(name, value)| match name.strip_prefix('$') {
+            Some(rest) => rest.starts_with('$').then(|| (rest.to_owned(), value)),
+            None => Some((name, value)),
+        })
+        .collect()
 }
 
 /// Short-hands to read typed content out of [`Fields`]; a missing field and one of another type both read as `None`.

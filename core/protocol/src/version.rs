@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::ReplicaId;
 
@@ -28,10 +28,17 @@ impl fmt::Debug for Dot {
     }
 }
 
-/// A version vector: replica → highest counter included.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A version vector: replica → highest counter included. A replica of which nothing is included has no entry, so equal
+/// versions are equal values; entries of 0 that a peer sends are dropped.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Version(BTreeMap<ReplicaId, u64>);
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(BTreeMap::<ReplicaId, u64>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
 
 impl Version {
     /// The version that includes nothing.
@@ -51,8 +58,10 @@ impl Version {
 
     /// Includes `dot` (and, by density of counters, everything the same replica did before it).
     pub fn add(&mut self, dot: Dot) {
-        let counter = self.0.entry(dot.replica).or_insert(0);
-        *counter = (*counter).max(dot.counter);
+        if dot.counter > 0 {
+            let counter = self.0.entry(dot.replica).or_insert(0);
+            *counter = (*counter).max(dot.counter);
+        }
     }
 
     /// Sets the entry of `replica` to exactly `counter`; 0 removes it. For re-stamping only.
@@ -96,9 +105,7 @@ impl FromIterator<(ReplicaId, u64)> for Version {
     fn from_iter<I: IntoIterator<Item = (ReplicaId, u64)>>(entries: I) -> Self {
         let mut version = Version::new();
         for (replica, counter) in entries {
-            if counter > 0 {
-                version.add(Dot { replica, counter });
-            }
+            version.add(Dot { replica, counter });
         }
         version
     }

@@ -1,0 +1,158 @@
+//! The keys that stand outside the database: the root that signs certificates and counter-signatures, and the key that
+//! seals records, cursors and push tokens. A restored database goes on with the same keys.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::SigningKey;
+use fieldsync::Entropy;
+use fieldsync_protocol::{Hash, PublicKey, RecordId, Seal};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+
+/// Why keys could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The file cannot be read or written.
+    #[error("use the key file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The file does not hold 64 hexadecimal digits.
+    #[error("read the key file {}: it does not hold a key", .0.display())]
+    Damaged(PathBuf),
+}
+
+/// The office's keys.
+pub struct Keys {
+    root: SigningKey,
+    seal: [u8; 32],
+    cipher: LessSafeKey,
+}
+
+impl Keys {
+    /// Loads the keys from `folder`, making them when none of them is there.
+    ///
+    /// # Errors
+    /// [`KeysError`] when a file is damaged or cannot be used. A missing key beside a present one is an error too: a
+    /// new one would make everything sealed or signed so far unrecognisable.
+    pub fn load_or_make(folder: &Path, entropy: &dyn Entropy) -> Result<Self, KeysError> {
+        let (root_path, seal_path) = (folder.join("root.key"), folder.join("seal.key"));
+        if !root_path.exists() && !seal_path.exists() {
+            std::fs::create_dir_all(folder).map_err(|source| KeysError::File { path: folder.into(), source })?;
+            for path in [&root_path, &seal_path] {
+                let mut bytes = [0; 32];
+                entropy.fill(&mut bytes);
+                write_secret(path, &hex::encode(bytes))?;
+            }
+        }
+        Ok(Self::from_bytes(read_secret(&root_path)?, read_secret(&seal_path)?))
+    }
+
+    /// Keys from their bytes.
+    pub fn from_bytes(root: [u8; 32], seal: [u8; 32]) -> Self {
+        let derived = blake3::derive_key("fieldsync 2026 cursor and token cipher", &seal);
+        let cipher = UnboundKey::new(&CHACHA20_POLY1305, &derived).expect("the key has the cipher's length");
+        Self { root: SigningKey::from_bytes(&root), seal, cipher: LessSafeKey::new(cipher) }
+    }
+
+    /// The root key.
+    pub fn root(&self) -> &SigningKey {
+        &self.root
+    }
+
+    /// The root's public half: what anybody needs to verify certificates and signatures.
+    pub fn public_root(&self) -> PublicKey {
+        PublicKey(self.root.verifying_key().to_bytes())
+    }
+
+    /// The seal over a record: what the office recognises as its own word.
+    pub fn seal_record(&self, id: RecordId, check: &Hash) -> Seal {
+        self.mac("record", &[id.as_bytes().as_slice(), check.as_bytes().as_slice()])
+    }
+
+    /// A keyed hash over parts, for one purpose.
+    pub fn mac(&self, purpose: &str, parts: &[&[u8]]) -> Seal {
+        let mut hasher = blake3::Hasher::new_keyed(&self.seal);
+        hasher.update(purpose.as_bytes());
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        let mut seal = [0; 16];
+        hasher.finalize_xof().fill(&mut seal);
+        Seal(seal)
+    }
+
+    /// Encrypts and authenticates something only the office may read.
+    pub fn close(&self, content: &[u8], purpose: &str, entropy: &dyn Entropy) -> Vec<u8> {
+        let mut nonce = [0; NONCE_LEN];
+        entropy.fill(&mut nonce);
+        let mut sealed = content.to_vec();
+        self.cipher
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose.as_bytes()), &mut sealed)
+            .expect("a short message is within the cipher's limits");
+        [nonce.as_slice(), &sealed].concat()
+    }
+
+    /// Opens what [`Keys::close`] closed; `None` for anything else.
+    pub fn open(&self, sealed: &[u8], purpose: &str) -> Option<Vec<u8>> {
+        let (nonce, rest) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut rest = rest.to_vec();
+        let content = self.cipher.open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut rest).ok()?;
+        Some(content.to_vec())
+    }
+}
+
+fn read_secret(path: &Path) -> Result<[u8; 32], KeysError> {
+    let text = std::fs::read_to_string(path).map_err(|source| KeysError::File { path: path.into(), source })?;
+    let mut key = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut key).map_err(|_| KeysError::Damaged(path.into()))?;
+    Ok(key)
+}
+
+/// Writes a file only its owner can read, and has it on the disk before going on.
+fn write_secret(path: &Path, text: &str) -> Result<(), KeysError> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let write = || -> io::Result<()> {
+        let mut file = options.open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    };
+    write().map_err(|source| KeysError::File { path: path.into(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fieldsync::SystemEntropy;
+
+    #[test]
+    fn what_is_closed_opens_for_the_same_purpose_only() {
+        let keys = Keys::from_bytes([1; 32], [2; 32]);
+        let sealed = keys.close(b"place 7", "cursor", &SystemEntropy);
+        assert_eq!(keys.open(&sealed, "cursor").as_deref(), Some(b"place 7".as_slice()));
+        assert_eq!(keys.open(&sealed, "token"), None);
+        assert_eq!(keys.open(&sealed[..5], "cursor"), None);
+        assert_eq!(Keys::from_bytes([1; 32], [3; 32]).open(&sealed, "cursor"), None);
+    }
+
+    #[test]
+    fn keys_are_made_once_and_a_missing_one_is_never_replaced() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let first = Keys::load_or_make(folder.path(), &SystemEntropy).expect("make").public_root();
+        let second = Keys::load_or_make(folder.path(), &SystemEntropy).expect("load").public_root();
+        assert_eq!(first, second);
+        std::fs::remove_file(folder.path().join("seal.key")).expect("remove");
+        assert!(matches!(Keys::load_or_make(folder.path(), &SystemEntropy), Err(KeysError::File { .. })));
+    }
+}

@@ -1,0 +1,13 @@
+//! The office: accepts what devices push, merges it, hands out what they may see, and shows it to dispatchers.
+//!
+//! [`store`] keeps it, [`sync`] decides it (and is the only way in), [`office`] holds one tenant's store, keys, clock and
+//! randomness together. HTTP, console and commands are skins around these.
+
+pub mod anchor;
+pub mod enrol;
+pub mod import;
+pub mod keys;
+pub mod office;
+pub mod people;
+pub mod store;
+pub mod sync;

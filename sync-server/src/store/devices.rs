@@ -1,0 +1,64 @@
+//! Devices, their replicas, and one-time enrolment codes.
+
+use fieldsync_protocol::exchange::Holding;
+use fieldsync_protocol::{DeviceId, Hash, PersonId, PublicKey, PushId, ReplicaId};
+
+use super::StoreError;
+
+/// An enrolled device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub id: DeviceId,
+    /// Whose it is.
+    pub person: PersonId,
+    /// What the dispatcher sees.
+    pub name: String,
+    /// Its key.
+    pub public_key: PublicKey,
+    /// When it was enrolled.
+    pub enrolled_ms: i64,
+    /// When it was last heard of.
+    pub contact_ms: Option<i64>,
+    /// The highest cursor position it presented.
+    pub position: u64,
+    /// Office clock minus device clock at last contact.
+    pub offset_ms: Option<i64>,
+    /// What it said it still holds.
+    pub holding: Holding,
+    /// Its version of the table of kinds.
+    pub table_version: u32,
+    /// When it was revoked.
+    pub revoked_ms: Option<i64>,
+}
+
+/// What the clone detector keeps per replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replica {
+    /// The device it belongs to.
+    pub device: DeviceId,
+    /// The epoch it was first seen in.
+    pub epoch: u64,
+    /// How many pushes were accepted.
+    pub serial: u64,
+    /// The last of them.
+    pub push_id: Option<PushId>,
+}
+
+/// Devices, their replicas, and one-time enrolment codes. In a [`super::Store::read`] the writing verbs fail.
+pub trait Devices {
+    /// One device.
+    fn device(&mut self, id: DeviceId) -> Result<Option<Device>, StoreError>;
+    /// All devices.
+    fn devices(&mut self) -> Result<Vec<Device>, StoreError>;
+    /// Stores a device.
+    fn put_device(&mut self, device: &Device) -> Result<(), StoreError>;
+    /// What the clone detector keeps.
+    fn replica(&mut self, id: ReplicaId) -> Result<Option<Replica>, StoreError>;
+    /// Stores it.
+    fn put_replica(&mut self, id: ReplicaId, replica: &Replica) -> Result<(), StoreError>;
+    /// Stores the hash of a one-time code.
+    fn put_code(&mut self, hash: &Hash, person: PersonId, expires_ms: i64) -> Result<(), StoreError>;
+    /// Uses a code up; `None` when it is unknown, used or expired.
+    fn use_code(&mut self, hash: &Hash, now_ms: i64) -> Result<Option<PersonId>, StoreError>;
+}

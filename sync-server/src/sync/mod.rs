@@ -1,0 +1,16 @@
+//! The server's half of the sync protocol: synchronous, no HTTP, one transaction per exchange.
+//!
+//! [`accept`] is the one door: devices' pushes, the console's and imports' edits, refills and releases all go through
+//! it. [`exchange`] walks one exchange in the order of checks; [`pull`] hands out what is in scope; [`scope`] keeps the
+//! index of who may see what; [`board`] keeps the dispatcher's rows.
+
+pub mod accept;
+pub mod board;
+pub mod edit;
+pub mod exchange;
+pub mod held;
+mod pull;
+mod push;
+mod refill;
+mod scope;
+mod sealed;

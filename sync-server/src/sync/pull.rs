@@ -1,0 +1,154 @@
+//! The server's half of a pull: everything in scope after the cursor, in sequence order, page by page.
+//!
+//! A page holds at least one record whatever its size. A record that entered the scope after the cursor comes whole; of
+//! others the groups that changed, less those that the asking replica alone wrote. Each carries the check of the whole
+//! record, so that a delta which does not build on what the device holds is noticed there.
+
+use std::collections::BTreeSet;
+
+use fieldsync_protocol::exchange::{Delivery, Exchange, ExchangeAnswer, Outcome};
+use fieldsync_protocol::limits::{PAGE_BYTES, PAGE_RECORDS_MAX};
+use fieldsync_protocol::{Record, RecordId, encode};
+
+use super::exchange::fingerprint;
+use super::sealed::Cursor;
+use crate::office::Office;
+use crate::store::{Audience, Device, ScopeRow, Stored, StoreError, Txn};
+
+/// Fills the pull half of an answer.
+pub(super) fn fill(
+    office: &Office,
+    txn: &mut dyn Txn,
+    device: &Device,
+    message: &Exchange,
+    cursor: Option<Cursor>,
+    answer: &mut ExchangeAnswer,
+) -> Result<(), StoreError> {
+    let tenant = txn.tenant()?;
+    let usable = match cursor {
+        Some(cursor) if cursor.epoch == tenant.epoch => {
+            (txn.chain_at(cursor.highest)? == Some(cursor.chain)).then_some(cursor)
+        }
+        _ => None,
+    };
+    answer.anew = usable.is_none();
+    let since = usable.map_or(0, |cursor| cursor.position);
+    let own = Audience::of(RecordId(device.person.0));
+    let limit = PAGE_RECORDS_MAX as u64 + 1;
+    let mut rows: Vec<ScopeRow> = txn.scope_after(own, since, limit)?;
+    rows.extend(txn.scope_after(Audience::SHARED, since, limit)?);
+    rows.sort_by_key(|row| (row.changed, row.record));
+
+    let answered = answered(answer);
+    let asked: BTreeSet<RecordId> = message.whole.iter().copied().collect();
+    let mut page = Page { office, bytes: 0, delivered: Vec::new(), left: Vec::new(), end: since, is_full: false };
+    for row in &rows {
+        if page.is_full || page.delivered.len() + page.left.len() >= PAGE_RECORDS_MAX {
+            page.is_full = true;
+            break;
+        }
+        if row.has_left {
+            // Told only to devices whose cursor is past the entry: others never had it.
+            if row.entered <= since && usable.is_some() {
+                page.left.push(row.record);
+            }
+        } else if !answered.contains(&row.record) {
+            let Some(stored) = txn.record(row.record)? else { return Err(StoreError::Damaged("scope row")) };
+            let is_whole = row.entered > since || usable.is_none() || asked.contains(&row.record);
+            if !page.add(&stored, is_whole, since, message) {
+                page.is_full = true;
+                break;
+            }
+        }
+        page.end = row.changed;
+    }
+    // Asked for whole, yet not changed after the cursor: the device holds something else than it should.
+    for id in asked {
+        let in_page = page.delivered.iter().any(|delivery| delivery.record.id == id);
+        if !in_page && is_visible(txn, own, id)? {
+            if let Some(stored) = txn.record(id)? {
+                page.add(&stored, true, since, message);
+            }
+        }
+    }
+    answer.more = page.is_full;
+    let position = if page.is_full { page.end } else { tenant.sequence };
+    let next = Cursor {
+        person: device.person,
+        epoch: tenant.epoch,
+        position,
+        highest: tenant.sequence,
+        chain: tenant.chain,
+    };
+    answer.cursor = Some(next.close(office));
+    answer.rights = txn.audience(own)?.rights;
+    if !answer.more {
+        answer.fingerprint = Some(fingerprint(txn, device)?);
+    }
+    answer.delivered = page.delivered;
+    answer.left = page.left;
+    Ok(())
+}
+
+/// Records whose state the device learns from this very answer's outcomes; delivering them again would be an echo.
+fn answered(answer: &ExchangeAnswer) -> BTreeSet<RecordId> {
+    let is_told = |outcome: &Outcome| match outcome {
+        Outcome::Accepted { .. } => true,
+        Outcome::Refused { theirs, .. } => theirs.is_some(),
+        Outcome::Held { .. } | Outcome::Wanted => false,
+    };
+    answer.outcomes.iter().filter(|(_, outcome)| is_told(outcome)).map(|(id, _)| *id).collect()
+}
+
+fn is_visible(txn: &mut dyn Txn, own: Audience, id: RecordId) -> Result<bool, StoreError> {
+    for audience in [own, Audience::SHARED] {
+        if txn.scope_row(audience, id)?.is_some_and(|row| !row.has_left) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+struct Page<'a> {
+    office: &'a Office,
+    bytes: usize,
+    delivered: Vec<Delivery>,
+    left: Vec<RecordId>,
+    /// The sequence up to which everything is on the page.
+    end: u64,
+    is_full: bool,
+}
+
+impl Page<'_> {
+    /// Adds a record unless the page has content and this would overfill it.
+    fn add(&mut self, stored: &Stored, is_whole: bool, since: u64, message: &Exchange) -> bool {
+        let mut record = Record::new(stored.record.kind.clone(), stored.record.id);
+        record.version = stored.record.version.clone();
+        let mut emptied = Vec::new();
+        for (group, changed) in &stored.changed {
+            match stored.record.groups.get(group) {
+                Some(siblings) => {
+                    let is_echo = siblings.keys().all(|dot| dot.replica == message.replica);
+                    if is_whole || (*changed > since && !is_echo) {
+                        record.groups.insert(group.clone(), siblings.clone());
+                    }
+                }
+                None if *changed > since && !is_whole => emptied.push(group.clone()),
+                None => {}
+            }
+        }
+        let weight = encode::cbor(&record).len() + 64;
+        if !self.delivered.is_empty() && self.bytes + weight > PAGE_BYTES {
+            return false;
+        }
+        self.bytes += weight;
+        self.delivered.push(Delivery {
+            record,
+            emptied,
+            is_whole,
+            check: stored.check,
+            seal: self.office.keys.seal_record(stored.record.id, &stored.check),
+        });
+        true
+    }
+}

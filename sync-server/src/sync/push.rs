@@ -1,0 +1,118 @@
+//! The server's half of a push: one outcome per record, and none fails the batch.
+
+use fieldsync_protocol::exchange::{Outcome, PushRecord, Refusal};
+use fieldsync_protocol::kinds::{self, Reach};
+use fieldsync_protocol::{Record, RecordId};
+
+use super::accept::{self, Accepted, Author, Door};
+use super::held;
+use crate::office::Office;
+use crate::store::{Action, Audience, Device, RefusedRow, Stored, StoreError, Txn};
+
+/// Takes what a device pushes: what others hang below first.
+pub(super) fn take(
+    office: &Office,
+    txn: &mut dyn Txn,
+    door: &mut Door<'_>,
+    device: &Device,
+    author: &Author,
+    push: &[PushRecord],
+) -> Result<Vec<(RecordId, Outcome)>, StoreError> {
+    let mut ordered: Vec<&PushRecord> = push.iter().collect();
+    ordered.sort_by_key(|record| rank(&record.kind));
+    let mut outcomes = Vec::with_capacity(push.len());
+    for record in ordered {
+        outcomes.push((record.id, take_record(office, txn, door, device, author, record)?));
+    }
+    Ok(outcomes)
+}
+
+/// Masters, then orders, then assignments, then the rest: what is referred to arrives before what refers to it.
+fn rank(kind: &str) -> u8 {
+    match kinds::kind(kind).map(|kind| kind.reach) {
+        Some(Reach::Shared | Reach::Referred) => 0,
+        Some(Reach::Order) => 1,
+        Some(Reach::BelowOrder) if kind == "assignment" => 2,
+        _ => 3,
+    }
+}
+
+fn take_record(
+    office: &Office,
+    txn: &mut dyn Txn,
+    door: &mut Door<'_>,
+    device: &Device,
+    author: &Author,
+    push: &PushRecord,
+) -> Result<Outcome, StoreError> {
+    let before = txn.record(push.id)?;
+    let version = before.as_ref().map(|stored| stored.record.version.clone()).unwrap_or_default();
+    if !push.base.within(&version) {
+        return Ok(Outcome::Wanted);
+    }
+    match door.accept(txn, author, &push.kind, push.id, &push.edits, Action::Accepted)? {
+        Accepted::Done { stored, is_simply } => {
+            let seal = office.keys.seal_record(push.id, &stored.check);
+            let is_simply = is_simply && version == push.base;
+            Ok(Outcome::Accepted { seal, result: (!is_simply).then(|| Box::new(stored.record)) })
+        }
+        Accepted::Refused(refusals) => {
+            for refusal in &refusals {
+                note(office, txn, device, push, refusal)?;
+            }
+            let theirs = match before {
+                Some(stored) if may_see(txn, author, push.id)? => {
+                    let seal = office.keys.seal_record(push.id, &stored.check);
+                    Some(Box::new((stored.record, seal)))
+                }
+                _ => None,
+            };
+            Ok(Outcome::Refused { refusals, theirs })
+        }
+        Accepted::Held(code) => {
+            let order = order_of(txn, push)?;
+            held::hold(office, txn, device, &push.kind, push.id, order, &push.edits, code)?;
+            if let Some(order) = order {
+                door.touch(order);
+            }
+            Ok(Outcome::Held { code })
+        }
+    }
+}
+
+/// The work order that pushed edits belong to, when that can be told.
+pub(super) fn order_of(txn: &mut dyn Txn, push: &PushRecord) -> Result<Option<RecordId>, StoreError> {
+    let before: Option<Record> = txn.record(push.id)?.map(|stored: Stored| stored.record);
+    let table = kinds::kind(&push.kind);
+    Ok(table.and_then(|table| accept::order_of(before.as_ref(), table, push.id, &push.edits)))
+}
+
+/// Whether the technician sees the record now; nothing out of scope is told, not even in a refusal.
+fn may_see(txn: &mut dyn Txn, author: &Author, id: RecordId) -> Result<bool, StoreError> {
+    let own = Audience::of(RecordId(author.actor.person.0));
+    for audience in [own, Audience::SHARED] {
+        if txn.scope_row(audience, id)?.is_some_and(|row| !row.has_left) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn note(
+    office: &Office,
+    txn: &mut dyn Txn,
+    device: &Device,
+    push: &PushRecord,
+    refusal: &Refusal,
+) -> Result<(), StoreError> {
+    txn.note_refused(&RefusedRow {
+        kind: push.kind.clone(),
+        record: push.id,
+        dot: refusal.dot,
+        group: refusal.group.clone(),
+        code: refusal.code,
+        person: device.person,
+        device: device.id,
+        at_ms: office.now_ms(),
+    })
+}

@@ -1,0 +1,127 @@
+//! Who may see what: computed from assignments, kept as an index from audience to what changed.
+//!
+//! A technician sees the orders they are assigned to (the union of all concurrent plans), what hangs below them, and the
+//! customers, sites, assets and contacts these orders refer to; everybody sees catalogue and team; whoever opened
+//! something on site sees it. Each reason is a row, so that a change costs what it moves.
+
+use std::collections::BTreeSet;
+
+use fieldsync_protocol::job::Job;
+use fieldsync_protocol::kinds::{self, Reach};
+use fieldsync_protocol::{FieldsExt, Record, RecordId, show};
+
+use crate::store::{Audience, Stored, StoreError, Txn};
+
+/// Brings the index after a change of `stored`, which must be in the store already.
+pub(super) fn refresh(
+    txn: &mut dyn Txn,
+    stored: &Stored,
+    order: Option<RecordId>,
+    is_new: bool,
+) -> Result<(), StoreError> {
+    let record = &stored.record;
+    // A kind from a newer version is kept, and shown to nobody but the office.
+    let Some(kind) = kinds::kind(&record.kind) else { return Ok(()) };
+    match kind.reach {
+        Reach::Shared => txn.enter(Audience::SHARED, record.id, record.id, stored.sequence)?,
+        Reach::Referred => {
+            if is_new {
+                refer(txn, record, stored.sequence)?;
+            }
+        }
+        Reach::Order => {
+            reassign(txn, record.id, stored.sequence)?;
+            rerefer(txn, record, stored.sequence)?;
+        }
+        Reach::BelowOrder => {
+            let Some(order) = order else { return Ok(()) };
+            if record.kind == "assignment" {
+                reassign(txn, order, stored.sequence)?;
+            }
+            if is_new {
+                for audience in txn.audiences_via(order)? {
+                    txn.enter(audience, record.id, order, stored.sequence)?;
+                }
+            }
+        }
+    }
+    txn.touch(record.id, &stored.check, stored.sequence)
+}
+
+/// A new customer, site, asset or contact: seen by whoever opened it on site, and through orders that already name it.
+fn refer(txn: &mut dyn Txn, record: &Record, sequence: u64) -> Result<(), StoreError> {
+    let opened_by = show::shown(record, kinds::kind(&record.kind).map_or("", |kind| kind.main().name))
+        .filter(|(_, sibling)| sibling.stamp.device.is_some())
+        .map(|(_, sibling)| RecordId(sibling.stamp.person.0));
+    if let Some(technician) = opened_by {
+        txn.enter(Audience::of(technician), record.id, record.id, sequence)?;
+    }
+    for order in txn.referring(record.id)? {
+        for audience in txn.audiences_via(order)? {
+            txn.enter(audience, record.id, order, sequence)?;
+        }
+    }
+    Ok(())
+}
+
+/// The technicians who see an order: those assigned, and until anybody is, whoever opened it on site.
+fn readers(txn: &mut dyn Txn, order: &Record) -> Result<BTreeSet<Audience>, StoreError> {
+    let below = txn.below(order.id)?;
+    let job = Job::collect(order, below.iter().filter(|record| record.kind == "assignment"));
+    let mut readers: BTreeSet<Audience> = job.technicians().into_iter().map(Audience::of).collect();
+    if job.assignments.is_empty()
+        && let Some((_, sibling)) = show::shown(order, "origin")
+        && sibling.stamp.device.is_some()
+    {
+        readers.insert(Audience::of(RecordId(sibling.stamp.person.0)));
+    }
+    Ok(readers)
+}
+
+/// Lets technicians in and out of an order after its assignments changed.
+fn reassign(txn: &mut dyn Txn, order: RecordId, sequence: u64) -> Result<(), StoreError> {
+    let Some(stored) = txn.record(order)? else { return Ok(()) };
+    let wanted = readers(txn, &stored.record)?;
+    let present: BTreeSet<Audience> = txn.audiences_via(order)?.into_iter().collect();
+    let mut content = vec![order];
+    if wanted.difference(&present).next().is_some() {
+        content.extend(txn.below(order)?.iter().map(|record| record.id));
+        content.extend(references(&stored.record));
+    }
+    for audience in wanted.difference(&present) {
+        for record in &content {
+            txn.enter(*audience, *record, order, sequence)?;
+        }
+    }
+    for audience in present.difference(&wanted) {
+        for record in txn.seen_via(*audience, order)? {
+            txn.leave(*audience, record, order, sequence)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets what an order refers to in and out after its parties changed.
+fn rerefer(txn: &mut dyn Txn, order: &Record, sequence: u64) -> Result<(), StoreError> {
+    let wanted: BTreeSet<RecordId> = references(order).into_iter().collect();
+    let present: BTreeSet<RecordId> = txn.references(order.id)?.into_iter().collect();
+    if wanted == present {
+        return Ok(());
+    }
+    txn.set_references(order.id, &wanted.iter().copied().collect::<Vec<_>>())?;
+    for audience in txn.audiences_via(order.id)? {
+        for target in wanted.difference(&present) {
+            txn.enter(audience, *target, order.id, sequence)?;
+        }
+        for target in present.difference(&wanted) {
+            txn.leave(audience, *target, order.id, sequence)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the shown parties of an order name.
+fn references(order: &Record) -> Vec<RecordId> {
+    let Some(parties) = show::fields(order, "parties") else { return Vec::new() };
+    ["customer", "site", "asset", "contact"].into_iter().filter_map(|field| parties.id(field)).collect()
+}
