@@ -14,3 +14,5 @@ mod push;
 mod refill;
 mod scope;
 mod sealed;
+#[cfg(test)]
+mod tests;
