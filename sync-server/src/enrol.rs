@@ -1,5 +1,7 @@
 //! Devices come and go: one-time codes, enrolment, revocation.
 
+use std::sync::Arc;
+
 use fieldsync_protocol::enrol::{Certificate, Enrol, EnrolAnswer, format_code, normalise_code};
 use fieldsync_protocol::limits::ENROL_CODE_MINUTES;
 use fieldsync_protocol::{DeviceId, Hash, PersonId, RecordId, show};
@@ -69,7 +71,7 @@ pub fn readmit(office: &Office, certificate: &Certificate) -> Result<Option<Devi
     if !certificate.is_valid(&office.keys.public_root()) {
         return Ok(None);
     }
-    let certificate = certificate.clone();
+    let (certificate, revocations) = (certificate.clone(), Arc::clone(&office.revocations));
     office.write(move |txn| {
         if txn.tenant()?.name != certificate.tenant {
             return Ok(None);
@@ -77,7 +79,10 @@ pub fn readmit(office: &Office, certificate: &Certificate) -> Result<Option<Devi
         if let Some(device) = txn.device(certificate.device)? {
             return Ok(Some(device));
         }
-        let device = new_device(&certificate, "enrolled before a restore".to_owned());
+        let device = Device {
+            revoked_ms: revocations.at_ms(certificate.device),
+            ..new_device(&certificate, "enrolled before a restore".to_owned())
+        };
         txn.put_device(&device)?;
         Ok(Some(device))
     })
@@ -86,9 +91,13 @@ pub fn readmit(office: &Office, certificate: &Certificate) -> Result<Option<Devi
 /// Revokes a device: from its next request on it gets nothing; what it still pushes is held. Twice changes nothing.
 ///
 /// # Errors
-/// [`StoreError`] of the store.
+/// [`StoreError`] of the store, or of the log outside it, which is written first.
 pub fn revoke(office: &Office, device: DeviceId) -> Result<(), StoreError> {
     let now_ms = office.now_ms();
+    if office.read(|txn| txn.device(device))?.is_none() {
+        return Ok(());
+    }
+    office.revocations.note(device, now_ms).map_err(|error| StoreError::Database(error.into()))?;
     office.write(move |txn| match txn.device(device)? {
         Some(device) if device.revoked_ms.is_none() => {
             txn.put_device(&Device { revoked_ms: Some(now_ms), ..device })

@@ -4,10 +4,17 @@
 //! randomness together. HTTP, console and commands are skins around these.
 
 pub mod anchor;
+pub mod api;
+pub mod blobs;
 pub mod enrol;
+pub mod handwriting;
 pub mod import;
 pub mod keys;
 pub mod office;
+pub mod password;
 pub mod people;
+pub mod picture;
+pub mod qr;
+pub mod revocations;
 pub mod store;
 pub mod sync;

@@ -10,6 +10,7 @@ use fieldsync::{Clock, SystemClock, SystemEntropy};
 use fieldsync_protocol::{PersonId, RecordId, ReplicaId, Stamp, Trust};
 
 use crate::keys::Keys;
+use crate::revocations::Revocations;
 use crate::store::{self, Store, StoreError, TenantId, Txn};
 
 /// One tenant's office, as every request and command sees it. Cheap to clone.
@@ -27,6 +28,8 @@ pub struct Office {
     pub entropy: Arc<dyn Entropy>,
     /// The id the office's own edits carry, minted at this start.
     pub replica: ReplicaId,
+    /// The log of revocations outside the database.
+    pub revocations: Arc<Revocations>,
 }
 
 impl Office {
@@ -44,7 +47,8 @@ impl Office {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let replica = entropy::replica_id(entropy.as_ref());
-        Self { store, tenant, keys, clock, entropy, replica }
+        let revocations = Arc::new(Revocations::in_memory());
+        Self { store, tenant, keys, clock, entropy, replica, revocations }
     }
 
     /// Runs `work` in one durable transaction.

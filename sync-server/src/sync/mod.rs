@@ -5,6 +5,7 @@
 //! index of who may see what; [`board`] keeps the dispatcher's rows.
 
 pub mod accept;
+pub mod blob;
 pub mod board;
 pub mod edit;
 pub mod exchange;

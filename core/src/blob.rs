@@ -1,0 +1,285 @@
+//! Photos and files on the device: content-addressed files beside the store, verified before they are visible.
+//!
+//! A photo is stored with its attachment record: the file first, then record and place in the lane in one transaction.
+//! It travels after the records ([`crate::sync`]); what colleagues took is fetched on demand, in chunks, and goes on
+//! where it was cut.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use fieldsync_protocol::limits::{BLOB_BYTES_MAX, CHUNK_BYTES};
+use fieldsync_protocol::request::{NONCE_HEADER, blob_path};
+use fieldsync_protocol::{FieldsExt, Hash, RecordId, fields, show};
+
+use crate::device::Device;
+use crate::edit::Draft;
+use crate::enrol::Identity;
+use crate::entropy;
+use crate::error::Error;
+use crate::http::Machine;
+use crate::store;
+use crate::sync::message::{Introduce, Response, Unsigned, retry_after_ms, signed};
+use crate::sync::{Progress, Step};
+
+/// The content of an attachment, on this device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The file. It belongs to the device: copy it, do not change or move it.
+    pub path: PathBuf,
+    /// Its media type.
+    pub media_type: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl Device {
+    /// Adds a photo or file to a work order. When this returns, record and content are safe here; the content travels
+    /// after the records.
+    ///
+    /// # Errors
+    /// [`Error::FileTooLarge`], [`Error::StorageFull`], and like [`Device::edit`].
+    pub fn add_attachment(
+        &self,
+        work_order: RecordId,
+        media_type: &str,
+        content: &[u8],
+        caption: Option<&str>,
+    ) -> Result<RecordId, Error> {
+        let size = content.len() as u64;
+        if size > BLOB_BYTES_MAX {
+            return Err(Error::FileTooLarge);
+        }
+        let hash = Hash::sha256(content);
+        self.keep_file(hash, content)?;
+        let blob = fields! {
+            "work_order" => work_order,
+            "hash" => hash,
+            "media_type" => media_type,
+            "size" => size as i64,
+            "caption" => caption,
+        };
+        self.change(|work| {
+            let edited = self.edit_in(work, vec![Draft::new("attachment").set("blob", blob)])?;
+            let attachment = edited.first().ok_or(Error::Defect("edit_without_result"))?.record;
+            store::blob::add_upload(work.tx, attachment, hash, size)?;
+            Ok(attachment)
+        })
+    }
+
+    /// The content of an attachment, when it is on this device; see [`Device::fetch_blob`] otherwise.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the device holds no such attachment.
+    pub fn attachment_file(&self, attachment: RecordId) -> Result<Option<Fetched>, Error> {
+        let wanted = self.read(|connection| wanted(connection, attachment))?;
+        let path = self.blob_file(&wanted.hash.to_string());
+        Ok(path.exists().then_some(Fetched { path, media_type: wanted.media_type, size: wanted.size }))
+    }
+
+    /// Writes a file under its hash: under another name until all of it is on the disk.
+    fn keep_file(&self, hash: Hash, content: &[u8]) -> Result<(), Error> {
+        let target = self.blob_file(&hash.to_string());
+        if fs::metadata(&target).is_ok_and(|metadata| metadata.len() == content.len() as u64) {
+            return Ok(());
+        }
+        let draft = self.blob_file(&format!("{}.new", entropy::uuid(self.entropy()).simple()));
+        let written = write_synced(&draft, content).and_then(|()| publish(&draft, &target));
+        if written.is_err() {
+            // What is left of it is of no use to anybody.
+            let _ = fs::remove_file(&draft);
+        }
+        Ok(written?)
+    }
+}
+
+/// What is known of an attachment's content.
+struct Wanted {
+    hash: Hash,
+    size: u64,
+    media_type: String,
+}
+
+fn wanted(connection: &rusqlite::Connection, attachment: RecordId) -> Result<Wanted, Error> {
+    let record = store::shown(connection, attachment)?.filter(|record| record.kind == "attachment");
+    let record = record.ok_or(Error::NotFound)?;
+    let blob = show::fields(&record, "blob").ok_or(Error::NotFound)?;
+    let size = blob.int("size").and_then(|size| u64::try_from(size).ok()).ok_or(Error::NotFound)?;
+    if size > BLOB_BYTES_MAX {
+        return Err(Error::FileTooLarge);
+    }
+    let hash = blob.hash("hash").ok_or(Error::NotFound)?;
+    Ok(Wanted { hash, size, media_type: blob.text("media_type").unwrap_or_default().to_owned() })
+}
+
+/// The download of one blob, driven like a session.
+pub(crate) struct Fetch {
+    device: Device,
+    identity: Identity,
+    attachment: RecordId,
+    wanted: Wanted,
+    offset: u64,
+    introduce: Introduce,
+    tries: u32,
+    pause_ms: Option<u64>,
+    is_cancelled: bool,
+}
+
+/// Attempts without an answer before a download gives up; the person is waiting for it.
+const TRIES_MAX: u32 = 4;
+/// The pause between them.
+const PAUSE_MS: u64 = 1_000;
+
+impl Fetch {
+    pub(crate) fn begin(device: &Device, attachment: RecordId) -> Result<Self, Error> {
+        let identity = device.identity()?.ok_or(Error::SignedOut)?;
+        let wanted = device.read(|connection| wanted(connection, attachment))?;
+        let part = part_file(device, wanted.hash);
+        let offset = fs::metadata(&part).map_or(0, |metadata| metadata.len());
+        let mut fetch = Self {
+            device: device.clone(),
+            identity,
+            attachment,
+            wanted,
+            offset,
+            introduce: Introduce::No,
+            tries: 0,
+            pause_ms: None,
+            is_cancelled: false,
+        };
+        if fetch.offset > fetch.wanted.size {
+            fetch.offset = 0;
+        }
+        Ok(fetch)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.device.blob_file(&self.wanted.hash.to_string())
+    }
+
+    fn finish(&self) -> Result<(), Error> {
+        let part = part_file(&self.device, self.wanted.hash);
+        if self.wanted.size == 0 {
+            write_synced(&part, &[])?;
+        }
+        let content = fs::read(&part)?;
+        if Hash::sha256(&content) != self.wanted.hash {
+            fs::remove_file(&part)?;
+            return Err(Error::FileDamaged);
+        }
+        File::open(&part)?.sync_all()?;
+        publish(&part, &self.path())?;
+        self.device.write(|tx, _| store::blob::add_download(tx, self.attachment, self.wanted.hash, self.wanted.size))
+    }
+
+    fn pause(&mut self, retry_after_ms: Option<u64>) -> Result<(), Error> {
+        self.tries += 1;
+        if self.tries >= TRIES_MAX || retry_after_ms.is_some_and(|wish| wish > PAUSE_MS * 10) {
+            return Err(Error::Offline { retry_after_ms });
+        }
+        self.pause_ms = Some(retry_after_ms.unwrap_or(PAUSE_MS));
+        Ok(())
+    }
+}
+
+impl Machine for Fetch {
+    type Output = Fetched;
+
+    fn next(&mut self) -> Result<Step<Fetched>, Error> {
+        if self.is_cancelled {
+            return Err(Error::Cancelled);
+        }
+        if let Some(pause_ms) = self.pause_ms.take() {
+            return Ok(Step::Wait(pause_ms));
+        }
+        if !self.path().exists() && self.offset < self.wanted.size {
+            let last = self.wanted.size.min(self.offset + CHUNK_BYTES as u64) - 1;
+            let unsigned =
+                Unsigned { range: Some((self.offset, last)), ..Unsigned::new("GET", blob_path(self.attachment)) };
+            let nonce = self.device.nonce();
+            return Ok(Step::Send(signed(&self.identity, nonce.as_deref(), self.introduce, unsigned)));
+        }
+        if !self.path().exists() {
+            self.finish()?;
+        }
+        let (media_type, size) = (self.wanted.media_type.clone(), self.wanted.size);
+        Ok(Step::Done(Fetched { path: self.path(), media_type, size }))
+    }
+
+    fn answer(&mut self, response: Response) -> Result<(), Error> {
+        let nonce = response.header(NONCE_HEADER);
+        if let Some(nonce) = nonce {
+            self.device.set_nonce(nonce);
+        }
+        match response.status {
+            200 | 206 if !response.body.is_empty() => {
+                self.tries = 0;
+                self.introduce = Introduce::No;
+                if response.status == 200 {
+                    self.offset = 0;
+                }
+                self.offset = append(&part_file(&self.device, self.wanted.hash), self.offset, &response.body)?;
+                Ok(())
+            }
+            401 if nonce.is_some() && self.introduce == Introduce::No => {
+                self.introduce = Introduce::Yes;
+                Ok(())
+            }
+            401 => Err(Error::SignedOut),
+            403 if response.fault().is_some() => Err(Error::SignedOut),
+            404 if response.fault().is_some() => Err(Error::NotFound),
+            _ => self.pause(retry_after_ms(&response)),
+        }
+    }
+
+    fn failed(&mut self) -> Result<(), Error> {
+        self.pause(None)
+    }
+
+    fn cancel(&mut self) {
+        self.is_cancelled = true;
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        None
+    }
+}
+
+fn part_file(device: &Device, hash: Hash) -> PathBuf {
+    device.blob_file(&format!("{hash}.part"))
+}
+
+/// Reads at most `limit` bytes from `offset`.
+pub(crate) fn read_chunk(file: &Path, offset: u64, limit: usize) -> io::Result<Vec<u8>> {
+    let mut file = File::open(file)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut chunk = Vec::new();
+    file.take(limit as u64).read_to_end(&mut chunk)?;
+    Ok(chunk)
+}
+
+/// Writes `bytes` at `offset`, cutting off whatever stood after it; where the file ends then.
+fn append(file: &Path, offset: u64, bytes: &[u8]) -> Result<u64, Error> {
+    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(file)?;
+    file.set_len(offset)?;
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)?;
+    Ok(offset + bytes.len() as u64)
+}
+
+fn write_synced(file: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create(file)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Gives a finished file its name, and the name to the disk.
+fn publish(draft: &Path, target: &Path) -> io::Result<()> {
+    fs::rename(draft, target)?;
+    if cfg!(unix)
+        && let Some(folder) = target.parent()
+    {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! What an app decides when it opens its device.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::clock::{Clock, SystemClock};
+use crate::entropy::{Entropy, SystemEntropy};
+
+/// How a device is opened. Everything but the folder has a default that is right on a phone.
+#[derive(Clone)]
+pub struct Config {
+    /// The folder that belongs to this device alone; made when it is not there.
+    pub dir: PathBuf,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// Certificates, DER, that the office's TLS certificate must lead to; the platform's when empty.
+    pub roots: Vec<Vec<u8>>,
+    /// Whether plain `http://` is allowed beyond loopback. For a closed network that somebody else encrypts.
+    pub allow_insecure: bool,
+    /// Whether a new store may be begun although a damaged one was set aside here. The app sets it after a person was
+    /// told; until then opening keeps failing, so that an empty store never passes for a sound one.
+    pub start_over: bool,
+    /// Where network work runs; a runtime of the engine's own when `None`.
+    pub runtime: Option<tokio::runtime::Handle>,
+}
+
+impl Config {
+    /// The defaults, in this folder.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            roots: Vec::new(),
+            allow_insecure: false,
+            start_over: false,
+            runtime: None,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("dir", &self.dir)
+            .field("allow_insecure", &self.allow_insecure)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,261 @@
+//! The one object an app holds: a device with its store, its identity and what it still has to say.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use fieldsync_protocol::exchange::{Fingerprint, Holding};
+use fieldsync_protocol::{DeviceId, PersonId, RecordId, ReplicaId};
+use rusqlite::{Connection, Transaction};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::drawer::DrawerState;
+use crate::entropy::{self, Entropy};
+use crate::error::Error;
+use crate::http::Runtime;
+use crate::store::record::Work;
+use crate::store::{self, Store, meta};
+use crate::watch::Watchers;
+
+/// A device: cheap to clone, safe to share between threads. All clones are the same device.
+#[derive(Clone)]
+pub struct Device {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all clones of a device share.
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) watchers: Watchers,
+    /// The last nonce the office gave; kept in memory between the transactions that store it.
+    pub(crate) nonce: Mutex<Option<String>>,
+    pub(crate) runtime: OnceLock<Runtime>,
+    store: Store,
+    is_syncing: AtomicBool,
+}
+
+impl Device {
+    /// Opens the device in the folder of `config`, making it when there is none.
+    ///
+    /// # Errors
+    /// [`Error::StorageDamaged`] when the store is damaged; it was set aside and opening goes on failing until
+    /// [`Config::start_over`] is set. [`Error::StorageNewer`] when a newer app wrote it. [`Error::StorageFull`],
+    /// [`Error::File`] and [`Error::Storage`] when the disk does not do its part.
+    pub fn open(config: Config) -> Result<Self, Error> {
+        let store = Store::open(&config.dir, config.clock.now_ms(), config.start_over)?;
+        std::fs::create_dir_all(config.dir.join(BLOBS))?;
+        let nonce = store.write(|tx| {
+            if meta::get::<ReplicaId>(tx, meta::REPLICA)?.is_none() {
+                meta::set(tx, meta::REPLICA, &entropy::replica_id(config.entropy.as_ref()))?;
+            }
+            crate::projection::ensure(tx)?;
+            meta::get(tx, meta::NONCE)
+        })?;
+        let inner = Inner {
+            config,
+            watchers: Watchers::default(),
+            nonce: Mutex::new(nonce),
+            runtime: OnceLock::new(),
+            store,
+            is_syncing: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Closes the store and releases every lock. Later calls, on any clone, fail with [`Error::Closed`].
+    pub fn close(&self) {
+        self.inner.store.close();
+    }
+
+    /// The folder of this device.
+    pub fn dir(&self) -> &Path {
+        &self.inner.config.dir
+    }
+
+    /// A new record id, for drafts that refer to each other.
+    pub fn new_id(&self) -> RecordId {
+        entropy::record_id(self.entropy(), self.now_ms())
+    }
+
+    /// What the device's clock says, milliseconds since 1970 UTC.
+    pub fn now_ms(&self) -> i64 {
+        self.clock().now_ms()
+    }
+
+    /// How the device stands: whose it is, what it still holds, when it last met the office.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn status(&self) -> Result<DeviceStatus, Error> {
+        self.read(|connection| {
+            let identity = crate::enrol::identity(connection)?;
+            Ok(DeviceStatus {
+                device: identity.as_ref().map(|identity| identity.device),
+                person: identity.as_ref().map(|identity| identity.person),
+                person_name: identity.map(|identity| identity.person_name),
+                server_url: meta::get(connection, meta::SERVER_URL)?,
+                replica: meta::get(connection, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?,
+                epoch: meta::get(connection, meta::EPOCH)?.unwrap_or(0),
+                records: connection.query_row("select count(*) from record", [], |row| row.get(0))?,
+                pending: store::pending::count(connection)?,
+                refused: store::drawer::count(connection, DrawerState::Refused)?
+                    + store::drawer::count(connection, DrawerState::Superseded)?,
+                held: store::drawer::count(connection, DrawerState::Held)?,
+                blobs: store::blob::waiting(connection)?,
+                offers: store::offer::count(connection)?,
+                conflicts: connection
+                    .query_row("select coalesce(sum(conflicts), 0) from record", [], |row| row.get(0))?,
+                last_contact_ms: meta::get(connection, meta::CONTACT_MS)?,
+                clock_offset_ms: meta::get(connection, meta::OFFSET_MS)?,
+                fingerprint: meta::get(connection, meta::FINGERPRINT)?.unwrap_or_default(),
+                agrees: meta::get(connection, meta::AGREES)?,
+                has_cursor: connection.query_row(
+                    "select exists (select 1 from meta where name = ?1)",
+                    [meta::CURSOR],
+                    |row| row.get(0),
+                )?,
+            })
+        })
+    }
+
+    /// Reads one snapshot of the store: whatever commits meanwhile is not seen.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        self.inner.store.read(work)
+    }
+
+    /// Writes one transaction. Projections of what `work` put into its second argument are brought up to date before
+    /// the commit, observers are told after it.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, &mut BTreeSet<RecordId>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut touched = BTreeSet::new();
+        let value = self.inner.store.write(|tx| {
+            let value = work(tx, &mut touched)?;
+            if !touched.is_empty() {
+                let orders = crate::projection::refresh(tx, &touched)?;
+                touched.extend(orders);
+            }
+            Ok(value)
+        })?;
+        self.inner.watchers.announce(&touched);
+        Ok(value)
+    }
+
+    /// Writes one transaction that changes records.
+    pub(crate) fn change<T>(&self, work: impl FnOnce(&mut Work<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.write(|tx, touched| {
+            let mut changes = Work::new(tx);
+            let value = work(&mut changes)?;
+            touched.extend(changes.finish()?);
+            Ok(value)
+        })
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.inner.config.clock.as_ref()
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        self.inner.config.entropy.as_ref()
+    }
+
+    /// Where a blob with this name lies.
+    pub(crate) fn blob_file(&self, name: &str) -> PathBuf {
+        self.inner.config.dir.join(BLOBS).join(name)
+    }
+
+    pub(crate) fn nonce(&self) -> Option<String> {
+        self.inner.nonce.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_nonce(&self, nonce: &str) {
+        *self.inner.nonce.lock().unwrap_or_else(PoisonError::into_inner) = Some(nonce.to_owned());
+    }
+
+    /// Begins a sync; one at a time.
+    pub(crate) fn begin_sync(&self) -> Result<Syncing, Error> {
+        if self.inner.is_syncing.swap(true, Ordering::AcqRel) {
+            return Err(Error::Busy);
+        }
+        Ok(Syncing(self.clone()))
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device").field("dir", &self.inner.config.dir).finish_non_exhaustive()
+    }
+}
+
+const BLOBS: &str = "blobs";
+
+/// The right to sync; given back when it is dropped.
+pub(crate) struct Syncing(Device);
+
+impl Drop for Syncing {
+    fn drop(&mut self) {
+        self.0.inner.is_syncing.store(false, Ordering::Release);
+    }
+}
+
+/// How a device stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceStatus {
+    /// The enrolled device; `None` before enrolment.
+    pub device: Option<DeviceId>,
+    /// Whose device it is.
+    pub person: Option<PersonId>,
+    /// That person's name.
+    pub person_name: Option<String>,
+    /// Where the office is.
+    pub server_url: Option<String>,
+    /// This incarnation of the store.
+    pub replica: ReplicaId,
+    /// The server epoch the replica id belongs to.
+    pub epoch: u64,
+    /// Records held.
+    pub records: u32,
+    /// Edits that are still only here.
+    pub pending: u32,
+    /// Refused edits in the drawer.
+    pub refused: u32,
+    /// Edits in the drawer that are at the office, not accepted.
+    pub held: u32,
+    /// Photos and files still only here.
+    pub blobs: u32,
+    /// Records being offered back to an office that forgot them.
+    pub offers: u32,
+    /// Groups in which a person must decide.
+    pub conflicts: u32,
+    /// When the office last answered, on this device's clock.
+    pub last_contact_ms: Option<i64>,
+    /// Office clock minus device clock at that time.
+    pub clock_offset_ms: Option<i64>,
+    /// Sums over everything the office delivered.
+    pub fingerprint: Fingerprint,
+    /// Whether the office's fingerprint was the same at the last complete sync.
+    pub agrees: Option<bool>,
+    /// Whether a pull has begun.
+    pub has_cursor: bool,
+}
+
+impl DeviceStatus {
+    /// Whether nothing is still only on this device.
+    pub fn is_drained(&self) -> bool {
+        self.pending == 0 && self.blobs == 0 && self.offers == 0
+    }
+}
+
+/// What the device still holds, as it tells the office.
+pub(crate) fn holding(connection: &Connection) -> Result<Holding, Error> {
+    Ok(Holding {
+        pending: store::pending::count(connection)?,
+        refused: store::drawer::count(connection, DrawerState::Refused)?
+            + store::drawer::count(connection, DrawerState::Superseded)?,
+        blobs: store::blob::waiting(connection)?,
+    })
+}

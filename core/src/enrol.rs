@@ -1,0 +1,174 @@
+//! Enrolment: a one-time code becomes a key pair made here and a certificate from the office.
+//!
+//! The key is stored before it is sent, so that a lost answer is asked for again with the same key. Until the phone's own
+//! key store takes it over, the secret half lies in the store.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use fieldsync_protocol::enrol::{Certificate, Enrol, EnrolAnswer};
+use fieldsync_protocol::fault::FaultCode;
+use fieldsync_protocol::request::ENROL_PATH;
+use fieldsync_protocol::rights::{Actor, Role};
+use fieldsync_protocol::{DeviceId, PersonId, PublicKey, RecordId, wire};
+use rusqlite::Connection;
+
+use crate::device::Device;
+use crate::entropy;
+use crate::error::Error;
+use crate::http::{HttpTransport, Transport};
+use crate::store::meta;
+use crate::sync::message::{Request, Response, retry_after_ms};
+
+/// Whose device this is, and how it proves it.
+#[derive(Clone)]
+pub struct Identity {
+    /// The device.
+    pub device: DeviceId,
+    /// Whose device it is.
+    pub person: PersonId,
+    /// That person's name.
+    pub person_name: String,
+    /// The tenant.
+    pub tenant: String,
+    /// The office's certificate for the device.
+    pub certificate: Certificate,
+    /// The tenant's public root.
+    pub root: PublicKey,
+    pub(crate) key: SigningKey,
+}
+
+impl Identity {
+    /// The person's technician record.
+    pub fn technician(&self) -> RecordId {
+        RecordId(self.person.0)
+    }
+
+    /// Who edits on this device.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { person: self.person, role: Role::Technician }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("device", &self.device).field("person", &self.person).finish_non_exhaustive()
+    }
+}
+
+/// The identity as stored; `None` before enrolment.
+pub(crate) fn identity(connection: &Connection) -> Result<Option<Identity>, Error> {
+    let Some(certificate) = meta::get::<Certificate>(connection, meta::CERTIFICATE)? else { return Ok(None) };
+    let root = meta::get(connection, meta::ROOT)?.ok_or(Error::Defect("root_missing"))?;
+    let secret = meta::get::<[u8; 32]>(connection, meta::SECRET_KEY)?.ok_or(Error::Defect("key_missing"))?;
+    Ok(Some(Identity {
+        device: certificate.device,
+        person: certificate.person,
+        person_name: meta::get(connection, meta::PERSON_NAME)?.unwrap_or_default(),
+        tenant: certificate.tenant.clone(),
+        certificate,
+        root,
+        key: SigningKey::from_bytes(&secret),
+    }))
+}
+
+impl Device {
+    /// Whose device this is; `None` before enrolment.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn identity(&self) -> Result<Option<Identity>, Error> {
+        self.read(identity)
+    }
+
+    /// Enrols this device with a one-time code at the office at `server_url` (`https://…`, or `http://` on loopback).
+    /// Asking again with the same code after a lost answer is safe.
+    ///
+    /// # Errors
+    /// [`Error::BadCode`], [`Error::Offline`], [`Error::Untrusted`], [`Error::BadAddress`], or
+    /// [`Error::OtherOwner`] when the store already belongs to somebody else.
+    pub async fn enrol(&self, server_url: &str, code: &str, device_name: &str) -> Result<Identity, Error> {
+        let transport = Arc::new(HttpTransport::new(server_url, self)?);
+        self.enrol_over(transport, server_url, code, device_name).await
+    }
+
+    /// Like [`Device::enrol`], over a transport of the caller's.
+    ///
+    /// # Errors
+    /// Like [`Device::enrol`].
+    pub async fn enrol_over(
+        &self,
+        transport: Arc<dyn Transport>,
+        server_url: &str,
+        code: &str,
+        device_name: &str,
+    ) -> Result<Identity, Error> {
+        let (device, code, name) = (self.clone(), code.to_owned(), device_name.to_owned());
+        let request = self.blocking(move || device.enrol_request(&code, &name)).await?;
+        let response = self
+            .run(async move { transport.send(request).await })
+            .await?
+            .map_err(|_| Error::Offline { retry_after_ms: None })?;
+        let (device, server_url) = (self.clone(), server_url.to_owned());
+        self.blocking(move || device.enrol_answer(&server_url, &response)).await
+    }
+
+    /// The request that enrols this device. The key is stored when this returns.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn enrol_request(&self, code: &str, device_name: &str) -> Result<Request, Error> {
+        let secret = self.write(|tx, _| match meta::get::<[u8; 32]>(tx, meta::SECRET_KEY)? {
+            Some(secret) => Ok(secret),
+            None => {
+                let secret = entropy::secret_key(self.entropy());
+                meta::set(tx, meta::SECRET_KEY, &secret)?;
+                Ok(secret)
+            }
+        })?;
+        let public_key = PublicKey(SigningKey::from_bytes(&secret).verifying_key().to_bytes());
+        let enrol = Enrol { code: code.to_owned(), public_key, device_name: device_name.to_owned() };
+        let headers = vec![("content-type".to_owned(), wire::MEDIA_TYPE.to_owned())];
+        Ok(Request { method: "POST", path: ENROL_PATH.to_owned(), headers, body: wire::pack(&enrol) })
+    }
+
+    /// Takes the office's answer to [`Device::enrol_request`].
+    ///
+    /// # Errors
+    /// Like [`Device::enrol`].
+    pub fn enrol_answer(&self, server_url: &str, response: &Response) -> Result<Identity, Error> {
+        if !(200..300).contains(&response.status) {
+            return Err(match response.fault().map(|fault| fault.code) {
+                Some(FaultCode::BadCode | FaultCode::Revoked) => Error::BadCode,
+                Some(FaultCode::Outdated) => Error::Outdated,
+                Some(FaultCode::BadRequest | FaultCode::TooLarge) => Error::Defect("enrol_refused"),
+                _ => Error::Offline { retry_after_ms: retry_after_ms(response) },
+            });
+        }
+        let answer: EnrolAnswer = wire::unpack(&response.body)?;
+        self.write(|tx, _| {
+            let secret: [u8; 32] = meta::get(tx, meta::SECRET_KEY)?.ok_or(Error::Defect("key_missing"))?;
+            let public_key = PublicKey(SigningKey::from_bytes(&secret).verifying_key().to_bytes());
+            let certificate = &answer.certificate;
+            if certificate.public_key != public_key || !certificate.is_valid(&answer.root) {
+                return Err(Error::Untrusted);
+            }
+            if let Some(before) = identity(tx)? {
+                let is_same = before.person == certificate.person
+                    && before.tenant == certificate.tenant
+                    && before.root == answer.root;
+                if !is_same {
+                    return Err(Error::OtherOwner);
+                }
+            } else {
+                meta::set(tx, meta::EPOCH, &answer.epoch)?;
+            }
+            meta::set(tx, meta::CERTIFICATE, certificate)?;
+            meta::set(tx, meta::ROOT, &answer.root)?;
+            meta::set(tx, meta::PERSON_NAME, &answer.person_name)?;
+            meta::set(tx, meta::SERVER_URL, &server_url)?;
+            identity(tx)?.ok_or(Error::Defect("identity_missing"))
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! Which photos and files wait to travel, and how far they got.
+
+use fieldsync_protocol::{Hash, RecordId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::record;
+use crate::error::Error;
+
+/// A blob on its way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lane {
+    /// The attachment record through which it is read and written.
+    pub(crate) attachment: RecordId,
+    /// SHA-256 of its content.
+    pub(crate) hash: Hash,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// Bytes the other side is known to have, or that arrived here.
+    pub(crate) offset: u64,
+}
+
+/// Begins to wait for an upload, in the transaction that stores the attachment.
+pub(crate) fn add_upload(connection: &Connection, attachment: RecordId, hash: Hash, size: u64) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "insert into blob (attachment, hash, size, direction, state, made)
+             values (?1, ?2, ?3, 'up', 'waiting', (select coalesce(max(made), 0) + 1 from blob))",
+        )?
+        .execute(params![attachment.as_bytes(), hash.as_bytes(), size as i64])?;
+    Ok(())
+}
+
+/// Notes that a blob was or is being fetched, so that its file goes with its record.
+pub(crate) fn add_download(connection: &Connection, attachment: RecordId, hash: Hash, size: u64) -> Result<(), Error> {
+    connection
+        .prepare_cached(
+            "insert into blob (attachment, hash, size, direction, state, made)
+             values (?1, ?2, ?3, 'down', 'done', (select coalesce(max(made), 0) + 1 from blob))
+             on conflict (attachment) do nothing",
+        )?
+        .execute(params![attachment.as_bytes(), hash.as_bytes(), size as i64])?;
+    Ok(())
+}
+
+/// The oldest waiting upload after `after` whose attachment the office has: it has no pending edit any more.
+pub(crate) fn next_upload(connection: &Connection, skip: &[RecordId]) -> Result<Option<Lane>, Error> {
+    let mut statement = connection.prepare_cached(
+        "select attachment, hash, size, offset from blob
+         where state = 'waiting' and direction = 'up'
+           and not exists (select 1 from pending where record = attachment)
+           and exists (select 1 from record where id = attachment and theirs is not null)
+         order by made",
+    )?;
+    for lane in statement.query_map([], lane)? {
+        let lane = lane?;
+        if !skip.contains(&lane.attachment) {
+            return Ok(Some(lane));
+        }
+    }
+    Ok(None)
+}
+
+/// Notes how far an upload got; at its size it is done.
+pub(crate) fn set_offset(connection: &Connection, attachment: RecordId, offset: u64) -> Result<(), Error> {
+    connection
+        .prepare_cached("update blob set offset = ?2, state = iif(?2 >= size, 'done', state) where attachment = ?1")?
+        .execute(params![attachment.as_bytes(), offset as i64])?;
+    Ok(())
+}
+
+/// The office does not take this blob: it stays here and is counted.
+pub(crate) fn set_refused(connection: &Connection, attachment: RecordId) -> Result<(), Error> {
+    connection
+        .prepare_cached("update blob set state = 'refused' where attachment = ?1")?
+        .execute([attachment.as_bytes()])?;
+    Ok(())
+}
+
+/// Number of uploads that have not reached the office.
+pub(crate) fn waiting(connection: &Connection) -> Result<u32, Error> {
+    let mut statement =
+        connection.prepare_cached("select count(*) from blob where direction = 'up' and state <> 'done'")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
+/// Forgets the blob of an evicted attachment; its hash when no other attachment needs the file.
+pub(crate) fn remove(connection: &Connection, attachment: RecordId) -> Result<Option<Hash>, Error> {
+    let mut statement = connection.prepare_cached("delete from blob where attachment = ?1 returning hash")?;
+    let gone =
+        statement.query_map([attachment.as_bytes()], |row| Ok(Hash(row.get(0)?)))?.collect::<Result<Vec<_>, _>>()?;
+    let Some(hash) = gone.first() else { return Ok(None) };
+    let is_needed: bool = connection
+        .prepare_cached("select exists (select 1 from blob where hash = ?1)")?
+        .query_row([hash.as_bytes()], |row| row.get(0))?;
+    Ok((!is_needed).then_some(*hash))
+}
+
+fn lane(row: &Row<'_>) -> Result<Lane, rusqlite::Error> {
+    let number = |column: usize| row.get::<_, i64>(column).map(|number| u64::try_from(number).unwrap_or(0));
+    Ok(Lane { attachment: record::id(row, 0)?, hash: Hash(row.get(1)?), size: number(2)?, offset: number(3)? })
+}

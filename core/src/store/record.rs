@@ -1,0 +1,295 @@
+//! Records as the store keeps them: *theirs* exactly as the office delivered it, and what is shown, computed from it,
+//! from offers without an answer and from pending edits.
+
+use std::collections::BTreeSet;
+
+use fieldsync_protocol::exchange::Fingerprint;
+use fieldsync_protocol::kinds::{self, Reach};
+use fieldsync_protocol::{FieldsExt, Hash, Record, RecordId, ReplicaId, Seal, encode, show};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::{meta, offer, pending};
+use crate::error::Error;
+
+/// One transaction's changes to records: what was touched, and the fingerprint that goes with it.
+pub(crate) struct Work<'t> {
+    /// The transaction.
+    pub(crate) tx: &'t Transaction<'t>,
+    /// Records whose shown content may have changed.
+    pub(crate) touched: BTreeSet<RecordId>,
+    fingerprint: Option<Fingerprint>,
+}
+
+/// What the office said about a record.
+#[derive(Debug, Clone)]
+pub(crate) struct Theirs {
+    /// The record as delivered.
+    pub(crate) record: Record,
+    /// The office's seal over it.
+    pub(crate) seal: Option<Seal>,
+}
+
+impl<'t> Work<'t> {
+    pub(crate) fn new(tx: &'t Transaction<'t>) -> Self {
+        Self { tx, touched: BTreeSet::new(), fingerprint: None }
+    }
+
+    /// Saves the fingerprint and says what was touched.
+    pub(crate) fn finish(self) -> Result<BTreeSet<RecordId>, Error> {
+        if let Some(fingerprint) = self.fingerprint {
+            meta::set(self.tx, meta::FINGERPRINT, &fingerprint)?;
+        }
+        Ok(self.touched)
+    }
+
+    /// The sums over *theirs* as they stand in this transaction.
+    pub(crate) fn fingerprint(&mut self) -> Result<&mut Fingerprint, Error> {
+        if self.fingerprint.is_none() {
+            self.fingerprint = Some(meta::get(self.tx, meta::FINGERPRINT)?.unwrap_or_default());
+        }
+        self.fingerprint.as_mut().ok_or(Error::Defect("fingerprint_missing"))
+    }
+
+    fn count(&mut self, kind: &str, body: &[u8]) -> Result<(), Error> {
+        let check = Hash::blake3(body);
+        let is_shared = kinds::kind(kind).is_some_and(|kind| kind.reach == Reach::Shared);
+        let sums = self.fingerprint()?;
+        if is_shared {
+            sums.shared.add(&check)
+        } else {
+            sums.own.add(&check)
+        }
+        Ok(())
+    }
+
+    fn uncount(&mut self, kind: &str, body: &[u8]) -> Result<(), Error> {
+        let check = Hash::blake3(body);
+        let is_shared = kinds::kind(kind).is_some_and(|kind| kind.reach == Reach::Shared);
+        let sums = self.fingerprint()?;
+        if is_shared {
+            sums.shared.remove(&check)
+        } else {
+            sums.own.remove(&check)
+        }
+        Ok(())
+    }
+
+    /// Makes `record` *theirs*. What is leaving is not counted into the fingerprint: the office counts it no more.
+    pub(crate) fn set_theirs(&mut self, record: &Record, seal: Option<Seal>) -> Result<(), Error> {
+        let old = self
+            .tx
+            .prepare_cached("select theirs, leaving from record where id = ?1")?
+            .query_row([record.id.as_bytes()], |row| Ok((row.get::<_, Option<Vec<u8>>>(0)?, row.get::<_, bool>(1)?)))
+            .optional()?;
+        let (old, is_leaving) = old.unwrap_or((None, false));
+        // The check hash is the hash of exactly these bytes, so it needs no column.
+        let body = encode::cbor(record);
+        if !is_leaving {
+            if let Some(old) = old {
+                self.uncount(&record.kind, &old)?;
+            }
+            self.count(&record.kind, &body)?;
+        }
+        self.tx
+            .prepare_cached(
+                "insert into record (id, kind, work_order, theirs, seal, conflicts) values (?1, ?2, ?3, ?4, ?5, ?6)
+                 on conflict (id) do update set work_order = excluded.work_order, theirs = excluded.theirs,
+                     seal = excluded.seal, mixed = null, conflicts = excluded.conflicts",
+            )?
+            .execute(params![
+                record.id.as_bytes(),
+                record.kind,
+                work_order(record).as_ref().map(RecordId::as_bytes),
+                body,
+                seal.as_ref().map(Seal::as_bytes),
+                show::conflicts(record).len() as i64,
+            ])?;
+        self.touched.insert(record.id);
+        if has_more_than_theirs(self.tx, record.id)? { self.recompute(record.id) } else { Ok(()) }
+    }
+
+    /// Sets or clears the mark that a record left this device's scope.
+    pub(crate) fn set_leaving(&mut self, id: RecordId, leaves: Leaving) -> Result<(), Error> {
+        let becomes = leaves == Leaving::Yes;
+        let row = self
+            .tx
+            .prepare_cached("select kind, theirs from record where id = ?1 and leaving <> ?2")?
+            .query_row(params![id.as_bytes(), becomes], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, Option<Vec<u8>>>(1)?))
+            })
+            .optional()?;
+        let Some((kind, theirs)) = row else { return Ok(()) };
+        if let Some(theirs) = theirs {
+            if becomes { self.uncount(&kind, &theirs)? } else { self.count(&kind, &theirs)? }
+        }
+        self.tx
+            .prepare_cached("update record set leaving = ?2 where id = ?1")?
+            .execute(params![id.as_bytes(), becomes])?;
+        self.touched.insert(id);
+        Ok(())
+    }
+
+    /// Computes again what is shown. A record of which nothing is left goes, and the floor of counters remembers it.
+    pub(crate) fn recompute(&mut self, id: RecordId) -> Result<(), Error> {
+        self.touched.insert(id);
+        let Some(kind) = kind_of(self.tx, id)? else { return Ok(()) };
+        let theirs = theirs(self.tx, id)?;
+        let offers = offer::of(self.tx, id)?;
+        let edits = pending::of(self.tx, id)?;
+        if theirs.is_none() && offers.is_empty() && edits.is_empty() {
+            return self.remove(id);
+        }
+        let is_plain = offers.is_empty() && edits.is_empty();
+        let mut shown = theirs.map_or_else(|| Record::new(kind, id), |theirs| theirs.record);
+        offers.iter().for_each(|offer| shown.merge(offer));
+        edits.iter().for_each(|edit| shown.put(edit));
+        self.tx
+            .prepare_cached("update record set mixed = ?2, work_order = ?3, conflicts = ?4 where id = ?1")?
+            .execute(params![
+                id.as_bytes(),
+                (!is_plain).then(|| encode::cbor(&shown)),
+                work_order(&shown).as_ref().map(RecordId::as_bytes),
+                show::conflicts(&shown).len() as i64,
+            ])?;
+        Ok(())
+    }
+
+    /// Makes room for a record nobody wrote yet.
+    pub(crate) fn ensure(&mut self, kind: &str, id: RecordId) -> Result<(), Error> {
+        self.tx
+            .prepare_cached("insert into record (id, kind, mixed) values (?1, ?2, ?3) on conflict (id) do nothing")?
+            .execute(params![id.as_bytes(), kind, encode::cbor(&Record::new(kind, id))])?;
+        Ok(())
+    }
+
+    /// The highest own counter that any edit of this record ever had, also one of an evicted copy or of an edit that was
+    /// refused or replaced: the next edit takes the one after.
+    pub(crate) fn highest_counter(&mut self, shown: &Record, me: ReplicaId) -> Result<u64, Error> {
+        let counter: Option<i64> = self
+            .tx
+            .prepare_cached("select counter from record where id = ?1")?
+            .query_row([shown.id.as_bytes()], |row| row.get(0))
+            .optional()?;
+        let counter = u64::try_from(counter.unwrap_or(0)).unwrap_or(0);
+        let floor: u64 = meta::get(self.tx, meta::FLOOR)?.unwrap_or(0);
+        Ok(counter.max(shown.version.get(me)).max(floor))
+    }
+
+    /// Remembers the highest own counter of a record.
+    pub(crate) fn set_counter(&mut self, id: RecordId, counter: u64) -> Result<(), Error> {
+        self.tx
+            .prepare_cached("update record set counter = ?2 where id = ?1")?
+            .execute(params![id.as_bytes(), counter as i64])?;
+        Ok(())
+    }
+
+    /// Takes a record off the device.
+    pub(crate) fn remove(&mut self, id: RecordId) -> Result<(), Error> {
+        let row = self
+            .tx
+            .prepare_cached("select kind, theirs, leaving, counter from record where id = ?1")?
+            .query_row([id.as_bytes()], |row| {
+                let theirs: Option<Vec<u8>> = row.get(1)?;
+                Ok((row.get::<_, String>(0)?, theirs, row.get::<_, bool>(2)?, row.get::<_, i64>(3)?))
+            })
+            .optional()?;
+        let Some((kind, theirs, is_leaving, counter)) = row else { return Ok(()) };
+        if let (Some(theirs), false) = (theirs, is_leaving) {
+            self.uncount(&kind, &theirs)?;
+        }
+        let floor: u64 = meta::get(self.tx, meta::FLOOR)?.unwrap_or(0);
+        let counter = u64::try_from(counter).unwrap_or(0);
+        if counter > floor {
+            meta::set(self.tx, meta::FLOOR, &counter)?;
+        }
+        self.tx.prepare_cached("delete from record where id = ?1")?.execute([id.as_bytes()])?;
+        self.touched.insert(id);
+        Ok(())
+    }
+}
+
+/// Whether a record left the scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// It left: it goes as soon as nothing of it waits for an answer.
+    Yes,
+    /// It is in scope (again).
+    No,
+}
+
+/// The record as shown; `None` when the device holds nothing of it.
+pub(crate) fn shown(connection: &Connection, id: RecordId) -> Result<Option<Record>, Error> {
+    let body: Option<Vec<u8>> = connection
+        .prepare_cached("select shown from record where id = ?1")?
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(body.map(|body| encode::from_cbor(&body)).transpose()?)
+}
+
+/// The shown records that hang below a work order, in order of id.
+pub(crate) fn below(connection: &Connection, work_order: RecordId) -> Result<Vec<Record>, Error> {
+    let mut statement = connection.prepare_cached("select shown from record where work_order = ?1 order by id")?;
+    let bodies = statement.query_map([work_order.as_bytes()], |row| row.get(0))?;
+    records(bodies)
+}
+
+/// The shown records of a kind, in order of id.
+pub(crate) fn all_of_kind(connection: &Connection, kind: &str) -> Result<Vec<Record>, Error> {
+    let mut statement = connection.prepare_cached("select shown from record where kind = ?1 order by id")?;
+    let bodies = statement.query_map([kind], |row| row.get(0))?;
+    records(bodies)
+}
+
+fn records(bodies: impl Iterator<Item = Result<Vec<u8>, rusqlite::Error>>) -> Result<Vec<Record>, Error> {
+    bodies.map(|body| Ok(encode::from_cbor(&body?)?)).collect()
+}
+
+/// The shown records in which a person must decide, in order of id.
+pub(crate) fn in_conflict(connection: &Connection) -> Result<Vec<Record>, Error> {
+    let mut statement = connection.prepare_cached("select shown from record where conflicts > 0 order by id")?;
+    let bodies = statement.query_map([], |row| row.get(0))?;
+    records(bodies)
+}
+
+/// *Theirs*; `None` when the office never delivered the record.
+pub(crate) fn theirs(connection: &Connection, id: RecordId) -> Result<Option<Theirs>, Error> {
+    let row = connection
+        .prepare_cached("select theirs, seal from record where id = ?1 and theirs is not null")?
+        .query_row([id.as_bytes()], |row| Ok((row.get::<_, Vec<u8>>(0)?, seal(row, 1)?)))
+        .optional()?;
+    row.map(|(body, seal)| Ok(Theirs { record: encode::from_cbor(&body)?, seal })).transpose()
+}
+
+/// The kind of a record the device holds.
+pub(crate) fn kind_of(connection: &Connection, id: RecordId) -> Result<Option<String>, Error> {
+    let mut statement = connection.prepare_cached("select kind from record where id = ?1")?;
+    Ok(statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
+}
+
+/// Whether a record is held and has not left the scope.
+pub(crate) fn standing(connection: &Connection, id: RecordId) -> Result<Option<Leaving>, Error> {
+    let mut statement = connection.prepare_cached("select leaving from record where id = ?1")?;
+    let leaving: Option<bool> = statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?;
+    Ok(leaving.map(|leaving| if leaving { Leaving::Yes } else { Leaving::No }))
+}
+
+/// The work order a record hangs below, as its main group shows it.
+pub(crate) fn work_order(record: &Record) -> Option<RecordId> {
+    show::main_fields(record)?.id("work_order")
+}
+
+/// Reads an id out of a column.
+pub(crate) fn id(row: &Row<'_>, column: usize) -> Result<RecordId, rusqlite::Error> {
+    Ok(RecordId::from_bytes(row.get(column)?))
+}
+
+pub(super) fn seal(row: &Row<'_>, column: usize) -> Result<Option<Seal>, rusqlite::Error> {
+    Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(Seal))
+}
+
+fn has_more_than_theirs(connection: &Connection, id: RecordId) -> Result<bool, Error> {
+    let mut statement = connection.prepare_cached(
+        "select exists (select 1 from pending where record = ?1) or exists (select 1 from offer where record = ?1)",
+    )?;
+    Ok(statement.query_row([id.as_bytes()], |row| row.get(0))?)
+}

@@ -1,0 +1,116 @@
+//! The lane of photos and files: content-addressed, in chunks, resumable, after the records and never before them. A
+//! blob that fails holds up nothing: not the records, not the other blobs.
+
+use fieldsync_protocol::limits::CHUNK_BYTES;
+use fieldsync_protocol::request::{OFFSET_HEADER, blob_path};
+
+use super::message::{Introduce, Response, Unsigned};
+use super::verdict::{Verdict, judge};
+use super::{Flight, Session};
+use crate::blob::read_chunk;
+use crate::error::Error;
+use crate::store;
+use crate::store::blob::Lane;
+
+/// An upload under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Upload {
+    lane: Lane,
+    /// Where the upload stands if the office took what was sent; `None` while it is being asked.
+    then: Option<u64>,
+}
+
+impl Session {
+    /// The next request of the lane; `None` when nothing is left that could be sent now.
+    pub(super) fn next_upload(&mut self) -> Result<Option<Unsigned>, Error> {
+        loop {
+            let upload = match std::mem::replace(&mut self.flight, Flight::Nothing) {
+                Flight::Upload(upload) => Some(upload.lane),
+                _ => self.device.read(|connection| store::blob::next_upload(connection, &self.failed_blobs))?,
+            };
+            let Some(lane) = upload else { return Ok(None) };
+            let path = blob_path(lane.attachment);
+            if self.asked_for != Some(lane.attachment) {
+                // What the office has is asked once a session: an earlier one may have been cut.
+                self.flight = Flight::Upload(Upload { lane, then: None });
+                return Ok(Some(Unsigned::new("HEAD", path)));
+            }
+            let file = self.device.blob_file(&lane.hash.to_string());
+            match read_chunk(&file, lane.offset, CHUNK_BYTES) {
+                Ok(body) if !body.is_empty() || lane.size == 0 => {
+                    let then = lane.offset + body.len() as u64;
+                    self.flight = Flight::Upload(Upload { lane, then: Some(then) });
+                    return Ok(Some(Unsigned { offset: Some(lane.offset), body, ..Unsigned::new("PUT", path) }));
+                }
+                Ok(_) => self.fail_blob(lane),
+                Err(error) => {
+                    tracing::warn!(%error, record.id = %lane.attachment, "failed to read a file that waits for upload");
+                    self.fail_blob(lane);
+                }
+            }
+        }
+    }
+
+    pub(super) fn answer_upload(&mut self, upload: Upload, response: &Response) -> Result<(), Error> {
+        let lane = upload.lane;
+        let stated = response.header(OFFSET_HEADER).and_then(|offset| offset.trim().parse::<u64>().ok());
+        match judge(response, self.introduce) {
+            Verdict::Good => {
+                self.tries.succeeded();
+                self.introduce = Introduce::No;
+                self.asked_for = Some(lane.attachment);
+                self.stand_at(lane, stated.or(upload.then).unwrap_or(0))
+            }
+            Verdict::Introduce => {
+                self.introduce = Introduce::Yes;
+                self.flight = Flight::Upload(upload);
+                Ok(())
+            }
+            Verdict::WrongOffset(offset) if upload.then.is_some() => {
+                // The office knows best; a blob whose place moves for ever is given up for this session.
+                self.wrong_offsets += 1;
+                if self.wrong_offsets > WRONG_OFFSETS_MAX {
+                    self.fail_blob(lane);
+                    return Ok(());
+                }
+                self.stand_at(lane, offset.or(stated).unwrap_or(0))
+            }
+            // The office does not know the blob yet: everything is still to be sent.
+            Verdict::NotFound if upload.then.is_none() && response.header(OFFSET_HEADER).is_some() => {
+                self.asked_for = Some(lane.attachment);
+                self.stand_at(lane, 0)
+            }
+            Verdict::TooMuch { .. } => {
+                self.device.write(|tx, _| store::blob::set_refused(tx, lane.attachment))?;
+                self.fail_blob(lane);
+                Ok(())
+            }
+            Verdict::NotFound | Verdict::WrongOffset(_) => {
+                self.fail_blob(lane);
+                Ok(())
+            }
+            Verdict::Later => {
+                self.flight = Flight::Upload(upload);
+                self.pause_after(response)
+            }
+            Verdict::End(ended) => self.end(ended),
+        }
+    }
+
+    fn stand_at(&mut self, lane: Lane, offset: u64) -> Result<(), Error> {
+        self.device.write(|tx, _| store::blob::set_offset(tx, lane.attachment, offset))?;
+        if offset >= lane.size {
+            self.receipt.blobs_sent += 1;
+            self.wrong_offsets = 0;
+        }
+        self.count_what_is_here()
+    }
+
+    fn fail_blob(&mut self, lane: Lane) {
+        self.receipt.blobs_failed += 1;
+        self.failed_blobs.push(lane.attachment);
+    }
+}
+
+/// Corrections of one upload's place before it is left for the next session.
+const WRONG_OFFSETS_MAX: u32 = 8;

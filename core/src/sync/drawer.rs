@@ -1,0 +1,110 @@
+//! The drawer's half of a sync: what goes in, and what is tried again.
+//!
+//! A refused edit's dot is dead. A retry is a new dot with the original context, made when the record or the rights
+//! changed; what its author has replaced meanwhile is kept, but not tried again.
+
+use std::collections::BTreeSet;
+
+use fieldsync_protocol::rights::Code;
+use fieldsync_protocol::version::Dot;
+use fieldsync_protocol::{Edit, Record, RecordId};
+use rusqlite::Connection;
+
+use crate::drawer::{DrawerEntry, DrawerState};
+use crate::error::Error;
+use crate::store::record::Work;
+use crate::store::{self, meta};
+
+/// Moves a pending edit into the drawer; whether it was still pending. One that its author replaced meanwhile is not
+/// kept: what replaced it is on its way.
+pub(super) fn keep(
+    work: &mut Work<'_>,
+    id: RecordId,
+    kind: &str,
+    edit: &Edit,
+    state: DrawerState,
+    code: Code,
+    now_ms: i64,
+) -> Result<bool, Error> {
+    let work_order = store::shown(work.tx, id)?.as_ref().and_then(store::record::work_order);
+    if !store::pending::remove(work.tx, id, edit.dot)? {
+        return Ok(false);
+    }
+    let is_replaced = store::pending::of(work.tx, id)?
+        .iter()
+        .any(|later| later.group == edit.group && later.context.covers(edit.dot));
+    let state = if is_replaced && state == DrawerState::Refused { DrawerState::Superseded } else { state };
+    let entry = DrawerEntry {
+        id: 0,
+        record: id,
+        kind: kind.to_owned(),
+        work_order,
+        edit: edit.clone(),
+        state,
+        code: code.name().to_owned(),
+        at_ms: now_ms,
+    };
+    store::drawer::add(work.tx, &entry)?;
+    Ok(true)
+}
+
+/// Marks the refused edits that a new edit of the same group replaces: its author was shown that they were refused, or
+/// what they said.
+pub(crate) fn supersede(connection: &Connection, id: RecordId, edit: &Edit) -> Result<(), Error> {
+    for mut entry in store::drawer::of(connection, id)? {
+        let is_replaced = entry.edit.group == edit.group && edit.context.covers(entry.edit.dot);
+        if is_replaced && entry.state == DrawerState::Refused {
+            entry.state = DrawerState::Superseded;
+            store::drawer::update(connection, &entry)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a pending edit of an entry of the drawer again.
+pub(crate) fn retry(work: &mut Work<'_>, entry: &DrawerEntry) -> Result<(), Error> {
+    let me = meta::get(work.tx, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?;
+    let shown = store::shown(work.tx, entry.record)?;
+    let shown = shown.unwrap_or_else(|| Record::new(entry.kind.clone(), entry.record));
+    let counter = work.highest_counter(&shown, me)? + 1;
+    let edit = Edit { dot: Dot { replica: me, counter }, ..entry.edit.clone() };
+    work.ensure(&entry.kind, entry.record)?;
+    work.set_counter(entry.record, counter)?;
+    store::pending::add(work.tx, entry.record, &edit, None)?;
+    store::drawer::remove(work.tx, entry.id)?;
+    work.recompute(entry.record)
+}
+
+/// Why refused edits are worth another try.
+pub(super) enum Reason<'a> {
+    /// Role or assignments changed.
+    Rights,
+    /// These records changed at the office.
+    Changed(&'a BTreeSet<RecordId>),
+    /// What they refer to may have arrived by now.
+    Reference,
+}
+
+/// Tries refused edits again, except those of `except`, which this very answer refused; how many.
+pub(super) fn retry_refused(
+    work: &mut Work<'_>,
+    reason: &Reason<'_>,
+    except: &BTreeSet<RecordId>,
+) -> Result<u32, Error> {
+    let mut count = 0;
+    for entry in store::drawer::all(work.tx)? {
+        let is_due = entry.state == DrawerState::Refused
+            && entry.code != Code::Erased.name()
+            && !except.contains(&entry.record)
+            && match reason {
+                Reason::Rights => true,
+                Reason::Changed(records) => records.contains(&entry.record),
+                Reason::Reference => entry.code == Code::MissingReference.name(),
+            };
+        if is_due {
+            retry(work, &entry)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}

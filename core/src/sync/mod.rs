@@ -1,0 +1,275 @@
+//! One sync: a state machine that says what to send next and takes what was answered, without any I/O of its own but
+//! the local store.
+//!
+//! [`Session::next`] says send, wait or done; [`Session::answer`] takes a response, [`Session::failed`] the lack of one.
+//! Every change of state is one SQLite transaction, so a session may be dropped at any point, with the process if need
+//! be: the next one goes on from what was committed. The same code runs over HTTP, in the fleet simulator and in tests.
+//!
+//! A round carries pending edits and offers to the office and a page of changes back ([`push`], [`pull`]). When nothing
+//! is left to say, photos and files follow in a lane of their own ([`blobs`]). What a person should know of it is in the
+//! [`Receipt`].
+
+pub(crate) mod blobs;
+pub(crate) mod drawer;
+pub(crate) mod identity;
+pub(crate) mod message;
+mod pull;
+mod push;
+mod receipt;
+mod retry;
+mod round;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fieldsync_protocol::RecordId;
+use fieldsync_protocol::request::NONCE_HEADER;
+
+use crate::device::{Device, Syncing};
+use crate::enrol::Identity;
+use crate::error::Error;
+use crate::http::Machine;
+use crate::store;
+
+pub use message::{Request, Response};
+pub use receipt::{Ended, Merged, NeedsPerson, NotAccepted, Phase, Progress, Receipt};
+
+use blobs::Upload;
+use message::{Introduce, Unsigned, retry_after_ms, signed};
+use push::Portion;
+use retry::{Next, Tries};
+use round::Sent;
+
+/// What a session wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step<T = Receipt> {
+    /// Send this, then call `answer` or `failed`.
+    Send(Request),
+    /// Do nothing for so many milliseconds, then call `next`.
+    Wait(u64),
+    /// There is nothing more to do.
+    Done(T),
+}
+
+/// One sync of one device.
+pub struct Session {
+    device: Device,
+    identity: Identity,
+    _syncing: Syncing,
+    phase: Phase,
+    receipt: Receipt,
+    flight: Flight,
+    pause_ms: Option<u64>,
+    tries: Tries,
+    introduce: Introduce,
+    portion: Portion,
+    /// Records a proxy does not let through; they stay pending and are tried in the next session.
+    skipped: BTreeSet<RecordId>,
+    /// To be delivered whole, and how often each was asked for.
+    whole: Vec<RecordId>,
+    asked: BTreeMap<RecordId, u8>,
+    /// Blobs that failed in this session.
+    failed_blobs: Vec<RecordId>,
+    /// The blob of which the office has said how much it has.
+    asked_for: Option<RecordId>,
+    wrong_offsets: u32,
+    has_repaired: bool,
+    /// Dots counted as sent in the receipt.
+    counted: BTreeSet<(RecordId, fieldsync_protocol::version::Dot)>,
+    /// How things stood after the last round, and for how many rounds they have not moved.
+    mark: Option<round::Mark>,
+    idle_rounds: u32,
+}
+
+/// What was sent and not answered.
+enum Flight {
+    Nothing,
+    Exchange(Box<Sent>),
+    Upload(Upload),
+}
+
+impl Session {
+    /// Begins a sync.
+    ///
+    /// # Errors
+    /// [`Error::SignedOut`] before enrolment, [`Error::Busy`] while another sync of this device is under way, and when
+    /// the store fails.
+    pub fn begin(device: &Device) -> Result<Self, Error> {
+        let syncing = device.begin_sync()?;
+        let identity = device.identity()?.ok_or(Error::SignedOut)?;
+        let mut receipt = Receipt::default();
+        receipt.retried +=
+            device.change(|work| drawer::retry_refused(work, &drawer::Reason::Reference, &BTreeSet::new()))?;
+        Ok(Self {
+            device: device.clone(),
+            identity,
+            _syncing: syncing,
+            phase: Phase::Records,
+            receipt,
+            flight: Flight::Nothing,
+            pause_ms: None,
+            tries: Tries::default(),
+            introduce: Introduce::No,
+            portion: Portion::default(),
+            skipped: BTreeSet::new(),
+            whole: Vec::new(),
+            asked: BTreeMap::new(),
+            failed_blobs: Vec::new(),
+            asked_for: None,
+            wrong_offsets: 0,
+            has_repaired: false,
+            counted: BTreeSet::new(),
+            mark: None,
+            idle_rounds: 0,
+        })
+    }
+
+    /// What to do next. Called again without an answer in between, it counts what was sent as lost.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn next(&mut self) -> Result<Step, Error> {
+        if let Some(pause_ms) = self.pause_ms.take() {
+            return Ok(Step::Wait(pause_ms));
+        }
+        let unsigned = match self.phase {
+            Phase::Records => Some(self.compose()?),
+            Phase::Blobs => self.next_upload()?,
+            Phase::Done => None,
+        };
+        let Some(unsigned) = unsigned else {
+            if self.phase == Phase::Blobs {
+                self.end(Ended::Complete)?;
+            }
+            return Ok(Step::Done(self.receipt.clone()));
+        };
+        Ok(Step::Send(self.sign(unsigned)))
+    }
+
+    /// Takes the office's answer to what was sent last.
+    ///
+    /// # Errors
+    /// When the store fails. Whatever the office says is no error; it is in the receipt.
+    pub fn answer(&mut self, response: Response) -> Result<(), Error> {
+        self.receipt.round_trips += 1;
+        self.receipt.bytes_down += response.size();
+        if let Some(nonce) = response.header(NONCE_HEADER) {
+            self.device.set_nonce(nonce);
+        }
+        match std::mem::replace(&mut self.flight, Flight::Nothing) {
+            Flight::Nothing => Ok(()),
+            Flight::Exchange(sent) => self.answer_exchange(*sent, &response),
+            Flight::Upload(upload) => self.answer_upload(upload, &response),
+        }
+    }
+
+    /// No answer came: the request may or may not have arrived.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn failed(&mut self) -> Result<(), Error> {
+        self.flight = Flight::Nothing;
+        self.pause(None)
+    }
+
+    /// Ends the session. What was answered is kept.
+    pub fn cancel(&mut self) {
+        if self.phase != Phase::Done {
+            self.receipt.ended = Ended::Cancelled;
+            self.phase = Phase::Done;
+            self.pause_ms = None;
+            self.flight = Flight::Nothing;
+            if let Err(error) = self.count_what_is_here() {
+                tracing::warn!(%error, "failed to count what is still here");
+            }
+        }
+    }
+
+    /// What was done so far.
+    pub fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// How far it got.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            phase: self.phase,
+            sent: self.receipt.accepted + (self.receipt.refused.len() + self.receipt.held.len()) as u32,
+            received: self.receipt.received,
+            still_here: self.receipt.still_here,
+            bytes_up: self.receipt.bytes_up,
+            bytes_down: self.receipt.bytes_down,
+        }
+    }
+
+    fn sign(&mut self, unsigned: Unsigned) -> Request {
+        let request = signed(&self.identity, self.device.nonce().as_deref(), self.introduce, unsigned);
+        self.receipt.bytes_up += request.size();
+        request
+    }
+
+    /// Tries again later, or ends the session when it has been tried often enough.
+    fn pause(&mut self, retry_after_ms: Option<u64>) -> Result<(), Error> {
+        self.receipt.repeats += 1;
+        match self.tries.failed(retry_after_ms, self.device.entropy()) {
+            Next::Wait(pause_ms) => {
+                self.pause_ms = Some(pause_ms);
+                Ok(())
+            }
+            Next::GiveUp(retry_after_ms) => self.end(Ended::Offline { retry_after_ms }),
+        }
+    }
+
+    /// Pauses after an answer that says that it is worth trying again.
+    fn pause_after(&mut self, response: &Response) -> Result<(), Error> {
+        self.pause(retry_after_ms(response))
+    }
+
+    fn end(&mut self, ended: Ended) -> Result<(), Error> {
+        self.phase = Phase::Done;
+        self.receipt.ended = ended;
+        self.pause_ms = None;
+        self.count_what_is_here()
+    }
+
+    fn count_what_is_here(&mut self) -> Result<(), Error> {
+        let (pending, blobs) = self
+            .device
+            .read(|connection| Ok((store::pending::count(connection)?, store::blob::waiting(connection)?)))?;
+        self.receipt.still_here = pending;
+        self.receipt.blobs_here = blobs;
+        Ok(())
+    }
+}
+
+impl Machine for Session {
+    type Output = Receipt;
+
+    fn next(&mut self) -> Result<Step, Error> {
+        Session::next(self)
+    }
+
+    fn answer(&mut self, response: Response) -> Result<(), Error> {
+        Session::answer(self, response)
+    }
+
+    fn failed(&mut self) -> Result<(), Error> {
+        Session::failed(self)
+    }
+
+    fn cancel(&mut self) {
+        Session::cancel(self);
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        Some(Session::progress(self))
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("phase", &self.phase).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,273 @@
+//! The device's half of a push: what is sent, and what the office's answer does to it.
+//!
+//! Only an answer to a push removes a pending edit, and only that edit. *Theirs* never gains a version without its
+//! groups: it becomes what the office sent, or gains exactly the pushed edits.
+
+use std::collections::BTreeSet;
+
+use fieldsync_protocol::exchange::{ExchangeAnswer, Offer, Offered, Outcome, PushRecord, SentDot};
+use fieldsync_protocol::limits::{OFFERS_MAX, PAGE_BYTES, PUSH_EDITS_MAX, PUSH_RECORDS_MAX};
+use fieldsync_protocol::rights::Code;
+use fieldsync_protocol::{Edit, Record, RecordId, Seal, Version};
+use rusqlite::Connection;
+
+use super::drawer;
+use super::receipt::{Merged, NotAccepted, Receipt};
+use crate::drawer::DrawerState;
+use crate::error::Error;
+use crate::store;
+use crate::store::record::{Leaving, Work};
+
+/// How much one exchange may carry. It shrinks when the office or a proxy finds a message too large or unreadable, down
+/// to a single edit or offer, which is how a bad one is found; it grows again with every success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Portion {
+    offers: usize,
+    /// Whether offers travel without pushes, to find out which of both is the trouble.
+    is_split: bool,
+    records: usize,
+    edits: usize,
+}
+
+impl Default for Portion {
+    fn default() -> Self {
+        Self { offers: OFFERS_MAX, is_split: false, records: PUSH_RECORDS_MAX, edits: PUSH_EDITS_MAX }
+    }
+}
+
+impl Portion {
+    /// Halves what was sent; `false` when it was a single edit or offer already.
+    pub(super) fn shrink(&mut self, sent: &Load) -> bool {
+        let edits = sent.push.iter().map(|push| push.edits.len()).max().unwrap_or(0);
+        if !sent.offers.is_empty() && !sent.push.is_empty() {
+            self.is_split = true;
+        } else if sent.offers.len() > 1 {
+            self.offers = sent.offers.len() / 2;
+        } else if sent.push.len() > 1 {
+            self.records = sent.push.len() / 2;
+        } else if edits > 1 {
+            self.edits = edits / 2;
+        } else {
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn grow(&mut self) {
+        self.offers = (self.offers * 2).min(OFFERS_MAX);
+        self.is_split = false;
+        self.records = (self.records * 2).min(PUSH_RECORDS_MAX);
+        self.edits = (self.edits * 2).min(PUSH_EDITS_MAX);
+    }
+}
+
+/// What one exchange carries to the office.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    pub(super) push: Vec<PushRecord>,
+    pub(super) offers: Vec<Offer>,
+    /// The keys of the offers, in the same order.
+    pub(super) offer_keys: Vec<i64>,
+    pub(super) dots: Vec<SentDot>,
+}
+
+/// Chooses what to send next. Offers go before pushes: as long as some are left over, nothing is pushed.
+pub(super) fn load(connection: &Connection, portion: Portion, skipped: &BTreeSet<RecordId>) -> Result<Load, Error> {
+    let mut load = Load::default();
+    let mut size = 0;
+    for waiting in store::offer::oldest(connection, portion.offers + 1)? {
+        let is_full = load.offers.len() >= portion.offers || size + waiting.size > PAGE_BYTES;
+        if is_full && !load.offers.is_empty() {
+            return Ok(load);
+        }
+        size += waiting.size;
+        load.offer_keys.push(waiting.key);
+        load.offers.push(Offer { record: waiting.record, seal: waiting.seal });
+    }
+    if portion.is_split && !load.offers.is_empty() {
+        return Ok(load);
+    }
+    for id in store::pending::records(connection, portion.records + skipped.len())? {
+        if load.push.len() >= portion.records || skipped.contains(&id) {
+            continue;
+        }
+        let (edits, weight) = first_edits(connection, id, portion.edits)?;
+        if size + weight > PAGE_BYTES && !(load.push.is_empty() && load.offers.is_empty()) {
+            break;
+        }
+        size += weight;
+        let kind = store::record::kind_of(connection, id)?.ok_or(Error::Defect("pending_without_record"))?;
+        let base = store::record::theirs(connection, id)?.map_or_else(Version::new, |theirs| theirs.record.version);
+        let sent = |edit: &Edit| SentDot { record: id, dot: edit.dot, content: edit.content() };
+        load.dots.extend(edits.iter().map(sent));
+        load.push.push(PushRecord { kind, id, base, edits });
+    }
+    Ok(load)
+}
+
+/// The first edits of a record in dot order, at least one: a later dot never goes before an earlier one.
+fn first_edits(connection: &Connection, id: RecordId, limit: usize) -> Result<(Vec<Edit>, usize), Error> {
+    let mut edits = Vec::new();
+    let mut weight = 0;
+    for (edit, size) in store::pending::first(connection, id, limit)? {
+        if !edits.is_empty() && weight + size > PAGE_BYTES {
+            break;
+        }
+        weight += size;
+        edits.push(edit);
+    }
+    Ok((edits, weight))
+}
+
+/// What an answer's outcomes did.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// Records of which the office's copy changed by somebody else's work.
+    pub(super) changed: BTreeSet<RecordId>,
+    /// Records with a refusal in this answer.
+    pub(super) refused: BTreeSet<RecordId>,
+}
+
+/// Takes the outcomes of a push.
+pub(super) fn settle(
+    work: &mut Work<'_>,
+    load: &Load,
+    answer: &ExchangeAnswer,
+    now_ms: i64,
+    receipt: &mut Receipt,
+) -> Result<Settled, Error> {
+    let mut settled = Settled::default();
+    for (id, outcome) in &answer.outcomes {
+        let Some(push) = load.push.iter().find(|push| push.id == *id) else { continue };
+        match outcome {
+            Outcome::Accepted { seal, result } => {
+                receipt.accepted += push.edits.len() as u32;
+                accept(work, push, *seal, result.as_deref(), &mut settled, receipt)?;
+            }
+            Outcome::Refused { refusals, theirs } => {
+                settled.refused.insert(*id);
+                for refusal in refusals {
+                    let Some(edit) = push.edits.iter().find(|edit| edit.dot == refusal.dot) else { continue };
+                    put_aside(work, push, edit, DrawerState::Refused, refusal.code, now_ms, receipt)?;
+                }
+                match theirs {
+                    Some(theirs) => deliver(work, &theirs.0, theirs.1)?,
+                    None => work.recompute(*id)?,
+                }
+            }
+            Outcome::Held { code } => {
+                for edit in &push.edits {
+                    put_aside(work, push, edit, DrawerState::Held, *code, now_ms, receipt)?;
+                }
+                work.recompute(*id)?;
+            }
+            Outcome::Wanted => {
+                if let Some(theirs) = store::record::theirs(work.tx, *id)? {
+                    store::offer::add(work.tx, &theirs, false)?;
+                }
+            }
+        }
+    }
+    Ok(settled)
+}
+
+fn accept(
+    work: &mut Work<'_>,
+    push: &PushRecord,
+    seal: Seal,
+    result: Option<&Record>,
+    settled: &mut Settled,
+    receipt: &mut Receipt,
+) -> Result<(), Error> {
+    for edit in &push.edits {
+        store::pending::remove(work.tx, push.id, edit.dot)?;
+    }
+    let before = store::record::theirs(work.tx, push.id)?;
+    let mut expected = before.map_or_else(|| Record::new(push.kind.clone(), push.id), |theirs| theirs.record);
+    push.edits.iter().for_each(|edit| expected.put(edit));
+    let Some(result) = result else { return work.set_theirs(&expected, Some(seal)) };
+    deliver(work, result, seal)?;
+    let names = expected.groups.keys().chain(result.groups.keys());
+    let theirs: BTreeSet<String> =
+        names.filter(|name| expected.groups.get(*name) != result.groups.get(*name)).cloned().collect();
+    if !theirs.is_empty() {
+        settled.changed.insert(push.id);
+        let ours = push.edits.iter().map(|edit| edit.group.clone()).collect();
+        receipt.merged.push(Merged { record: push.id, kind: push.kind.clone(), ours, theirs });
+    }
+    Ok(())
+}
+
+pub(super) fn put_aside(
+    work: &mut Work<'_>,
+    push: &PushRecord,
+    edit: &Edit,
+    state: DrawerState,
+    code: Code,
+    now_ms: i64,
+    receipt: &mut Receipt,
+) -> Result<(), Error> {
+    if drawer::keep(work, push.id, &push.kind, edit, state, code, now_ms)? {
+        let group = edit.group.clone();
+        let note = NotAccepted { record: push.id, kind: push.kind.clone(), group, code };
+        if state == DrawerState::Held { receipt.held.push(note) } else { receipt.refused.push(note) }
+    }
+    Ok(())
+}
+
+/// Makes `record` *theirs*. What does not cover what is held proves that the office forgot: ours is offered back.
+pub(super) fn deliver(work: &mut Work<'_>, record: &Record, seal: Seal) -> Result<(), Error> {
+    let held = store::record::theirs(work.tx, record.id)?;
+    if let Some(held) = &held {
+        if held.record == *record && held.seal == Some(seal) {
+            return work.recompute(record.id);
+        }
+        if !held.record.version.within(&record.version) {
+            store::offer::add(work.tx, held, false)?;
+        }
+    }
+    work.set_theirs(record, Some(seal))
+}
+
+/// Takes the answers to offers.
+pub(super) fn settle_offers(
+    work: &mut Work<'_>,
+    load: &Load,
+    answer: &ExchangeAnswer,
+    receipt: &mut Receipt,
+) -> Result<(), Error> {
+    for (id, offered) in &answer.offered {
+        let mut was_unnamed = false;
+        for (offer, key) in load.offers.iter().zip(&load.offer_keys) {
+            if offer.record.id == *id {
+                was_unnamed |= store::offer::remove(work.tx, *key)?;
+            }
+        }
+        match offered {
+            Offered::Merged => receipt.refilled += 1,
+            // The office has it and a whole walk did not name it: it is not for this device any more.
+            Offered::Known | Offered::Refused if was_unnamed => work.set_leaving(*id, Leaving::Yes)?,
+            Offered::Known | Offered::Refused | Offered::Held => {}
+        }
+        work.recompute(*id)?;
+    }
+    Ok(())
+}
+
+/// Offers everything that a walk from the start did not name.
+pub(super) fn offer_unnamed(work: &mut Work<'_>) -> Result<(), Error> {
+    let ids: Vec<RecordId> = {
+        let mut statement = work.tx.prepare_cached("select record from unnamed")?;
+        let ids = statement.query_map([], |row| store::record::id(row, 0))?;
+        ids.collect::<Result<_, _>>()?
+    };
+    for id in ids {
+        if let Some(theirs) = store::record::theirs(work.tx, id)? {
+            if !theirs.record.version.is_empty() {
+                store::offer::add(work.tx, &theirs, true)?;
+            }
+        }
+    }
+    work.tx.prepare_cached("delete from unnamed")?.execute([])?;
+    Ok(())
+}

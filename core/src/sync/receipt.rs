@@ -1,0 +1,158 @@
+//! The sync receipt: for people, what one sync did.
+
+use std::collections::BTreeSet;
+
+use fieldsync_protocol::RecordId;
+use fieldsync_protocol::fault::FaultCode;
+use fieldsync_protocol::rights::Code;
+use serde::Serialize;
+
+/// What one sync did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// How it ended.
+    pub ended: Ended,
+    /// Edits sent, each counted once.
+    pub sent: u32,
+    /// Edits the office took.
+    pub accepted: u32,
+    /// Records received.
+    pub received: u32,
+    /// Records that left this device.
+    pub left: u32,
+    /// Records in which both sides had changed something, merged by themselves.
+    pub merged: Vec<Merged>,
+    /// Groups in which a person must decide since this sync.
+    pub needs_person: Vec<NeedsPerson>,
+    /// Edits the office refused.
+    pub refused: Vec<NotAccepted>,
+    /// Edits the office keeps aside until a person decides.
+    pub held: Vec<NotAccepted>,
+    /// Refused edits that were tried again.
+    pub retried: u32,
+    /// Records offered back that the office had forgotten.
+    pub refilled: u32,
+    /// Photos and files that arrived at the office.
+    pub blobs_sent: u32,
+    /// Photos and files that could not be sent this time.
+    pub blobs_failed: u32,
+    /// Edits that are still only here.
+    pub still_here: u32,
+    /// Photos and files that are still only here.
+    pub blobs_here: u32,
+    /// Bytes sent, before encryption.
+    pub bytes_up: u64,
+    /// Bytes received, before encryption.
+    pub bytes_down: u64,
+    /// Answers received.
+    pub round_trips: u32,
+    /// Requests that had to be sent again.
+    pub repeats: u32,
+    /// Records asked for whole because a delta did not build on what is here.
+    pub wholes: u32,
+    /// Walks from the start because fingerprints differed.
+    pub repairs: u32,
+    /// Times the office found this store to be a copy or of another epoch, so that it took a new replica id.
+    pub restamps: u32,
+    /// Whether both sides hold the same, by fingerprint; `None` when the sync did not get that far.
+    pub agrees: Option<bool>,
+}
+
+impl Receipt {
+    /// Whether everything was sent and received.
+    pub fn is_complete(&self) -> bool {
+        self.ended == Ended::Complete
+    }
+}
+
+/// How a sync ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// Everything was sent and received.
+    Complete,
+    /// The office was not reached, or not to the end. What was answered is kept.
+    Offline {
+        /// When to sync again, milliseconds from now.
+        retry_after_ms: u64,
+    },
+    /// The caller cancelled. What was answered is kept.
+    #[default]
+    Cancelled,
+    /// The office does not know this device.
+    SignedOut,
+    /// The device was revoked.
+    Revoked,
+    /// The app must be updated.
+    Outdated,
+    /// The office answered that it cannot do this; support knows more.
+    Fault(FaultCode),
+    /// The office answers, but nothing moves: a defect of either side.
+    Stalled,
+}
+
+/// A record merged by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Merged {
+    /// The record.
+    pub record: RecordId,
+    /// Its kind.
+    pub kind: String,
+    /// Groups changed here.
+    pub ours: BTreeSet<String>,
+    /// Groups changed elsewhere meanwhile.
+    pub theirs: BTreeSet<String>,
+}
+
+/// A group in which a person must decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NeedsPerson {
+    /// The record.
+    pub record: RecordId,
+    /// Its kind.
+    pub kind: String,
+    /// The group.
+    pub group: String,
+}
+
+/// An edit that went into the drawer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotAccepted {
+    /// The record.
+    pub record: RecordId,
+    /// Its kind.
+    pub kind: String,
+    /// The group.
+    pub group: String,
+    /// Why.
+    pub code: Code,
+}
+
+/// What a sync is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Sending and receiving records.
+    Records,
+    /// Sending photos and files.
+    Blobs,
+    /// Nothing more.
+    Done,
+}
+
+/// How far a sync has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Edits the office has answered.
+    pub sent: u32,
+    /// Records received.
+    pub received: u32,
+    /// Edits that are still only here.
+    pub still_here: u32,
+    /// Bytes sent.
+    pub bytes_up: u64,
+    /// Bytes received.
+    pub bytes_down: u64,
+}

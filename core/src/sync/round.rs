@@ -1,0 +1,307 @@
+//! One round: an exchange composed from the store, and its answer taken in one transaction.
+
+use std::collections::BTreeSet;
+
+use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Sealed};
+use fieldsync_protocol::fault::FaultCode;
+use fieldsync_protocol::kinds::TABLE_VERSION;
+use fieldsync_protocol::limits::{PUSH_IDS_MAX, PUSH_RECORDS_MAX};
+use fieldsync_protocol::request::EXCHANGE_PATH;
+use fieldsync_protocol::rights::Code;
+use fieldsync_protocol::{PushId, RecordId, show, wire};
+use rusqlite::Connection;
+
+use super::message::{Introduce, Response, Unsigned};
+use super::pull::{self, Page};
+use super::push::{self, Load, Portion};
+use super::receipt::{Ended, NeedsPerson, Phase};
+use super::verdict::{Said, Verdict, judge};
+use super::{Flight, Session, drawer, identity};
+use crate::device::holding;
+use crate::drawer::DrawerState;
+use crate::entropy;
+use crate::error::Error;
+use crate::store::record::Work;
+use crate::store::{self, meta};
+
+/// Rounds that may pass without anything moving before the session gives up.
+const IDLE_ROUNDS_MAX: u32 = 4;
+
+/// An exchange that was sent and not answered.
+#[derive(Debug)]
+pub(super) struct Sent {
+    load: Load,
+}
+
+/// How things stand after a round, to notice when nothing moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    pending: u32,
+    offers: u32,
+    cursor: Option<Sealed>,
+    skipped: usize,
+    wholes: u32,
+}
+
+/// What a round left to do.
+enum After {
+    /// The page was applied, or is asked for with records whole.
+    Applied { more: bool, whole: Vec<RecordId> },
+    /// This store has a new replica id and nothing else happened.
+    Again,
+}
+
+impl Session {
+    /// Composes an exchange. A push's id and dots are stored before it is sent, so that a lost answer is never taken for
+    /// a copied store.
+    pub(super) fn compose(&mut self) -> Result<Unsigned, Error> {
+        let portion = self.portion;
+        let load = self.device.read(|connection| push::load(connection, portion, &self.skipped))?;
+        let push_id = (!load.push.is_empty()).then(|| entropy::push_id(self.device.entropy()));
+        let push_id = match push_id {
+            Some(push_id) => Some(self.device.write(|tx, _| note_push(tx, push_id, &load))?),
+            None => None,
+        };
+        let whole = self.whole.iter().copied().take(PUSH_RECORDS_MAX).collect();
+        let clock_ms = self.device.now_ms();
+        let exchange = self.device.read(|connection| exchange(connection, &load, push_id, whole, clock_ms))?;
+        for push in &load.push {
+            for edit in &push.edits {
+                if self.counted.insert((push.id, edit.dot)) {
+                    self.receipt.sent += 1;
+                }
+            }
+        }
+        let body = wire::pack(&exchange);
+        self.flight = Flight::Exchange(Box::new(Sent { load }));
+        Ok(Unsigned { body, ..Unsigned::new("POST", EXCHANGE_PATH) })
+    }
+
+    pub(super) fn answer_exchange(&mut self, sent: Sent, response: &Response) -> Result<(), Error> {
+        match judge(response, self.introduce) {
+            Verdict::Good => {}
+            Verdict::Introduce => {
+                self.introduce = Introduce::Yes;
+                return Ok(());
+            }
+            Verdict::TooMuch { said, code } => return self.send_less(&sent, said, code),
+            Verdict::End(ended) => return self.end(ended),
+            Verdict::NotFound => return self.end(Ended::Fault(FaultCode::NotFound)),
+            Verdict::Later | Verdict::WrongOffset(_) => return self.pause_after(response),
+        }
+        // A body that cannot be read was cut or changed on the way: as good as lost.
+        let Ok(answer) = wire::unpack::<ExchangeAnswer>(&response.body) else { return self.pause(None) };
+        self.tries.succeeded();
+        self.introduce = Introduce::No;
+        self.portion.grow();
+        let after = self.take(&sent, &answer)?;
+        self.receipt.left += pull::evict(&self.device)?;
+        self.count_what_is_here()?;
+        self.go_on(after)
+    }
+
+    /// Everything an answer says, in one transaction.
+    fn take(&mut self, sent: &Sent, answer: &ExchangeAnswer) -> Result<After, Error> {
+        let now_ms = self.device.now_ms();
+        let nonce = self.device.nonce();
+        let device = self.device.clone();
+        // The receipt is told only after the commit.
+        let mut receipt = self.receipt.clone();
+        let mut asked = self.asked.clone();
+        let mut has_repaired = self.has_repaired;
+        let after = device.change(|work| {
+            meta::set(work.tx, meta::NONCE, &nonce)?;
+            meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
+            meta::set(work.tx, meta::OFFSET_MS, &answer.server_ms.saturating_sub(now_ms))?;
+            if let Some(known) = &answer.again {
+                identity::again(work, entropy::replica_id(device.entropy()), known)?;
+                receipt.restamps += 1;
+            }
+            if answer.again.is_some() || meta::get::<u64>(work.tx, meta::EPOCH)?.unwrap_or(0) == 0 {
+                meta::set(work.tx, meta::EPOCH, &answer.epoch)?;
+            }
+            if answer.again.is_some() && answer.cursor.is_none() {
+                return Ok(After::Again);
+            }
+            if let Some(token) = &answer.token {
+                meta::set(work.tx, meta::TOKEN, token)?;
+                store::pending::forget_sent(work.tx)?;
+            }
+            let conflicts = conflicts(work.tx)?;
+            push::settle_offers(work, &sent.load, answer, &mut receipt)?;
+            let settled = push::settle(work, &sent.load, answer, now_ms, &mut receipt)?;
+            let mut changed = settled.changed;
+            let after = match pull::apply(work, answer, &mut asked, &mut receipt)? {
+                Page::Incomplete(whole) => After::Applied { more: true, whole },
+                Page::Applied { changed: pulled } => {
+                    changed.extend(pulled);
+                    let repairs = compare(work, answer, &mut has_repaired, &mut receipt)?;
+                    After::Applied { more: answer.more || repairs, whole: Vec::new() }
+                }
+            };
+            receipt.needs_person.extend(new_conflicts(work.tx, &conflicts)?);
+            let has_new_rights = meta::get::<u64>(work.tx, meta::RIGHTS)?.is_some_and(|known| known != answer.rights);
+            meta::set(work.tx, meta::RIGHTS, &answer.rights)?;
+            let reason = if has_new_rights { drawer::Reason::Rights } else { drawer::Reason::Changed(&changed) };
+            receipt.retried += drawer::retry_refused(work, &reason, &settled.refused)?;
+            Ok(after)
+        })?;
+        self.receipt = receipt;
+        self.asked = asked;
+        self.has_repaired = has_repaired;
+        Ok(after)
+    }
+
+    /// Decides between another round and the lane of blobs.
+    fn go_on(&mut self, after: After) -> Result<(), Error> {
+        let (more, whole) = match after {
+            After::Applied { more, whole } => (more, whole),
+            After::Again => (true, Vec::new()),
+        };
+        self.whole = whole;
+        let (skipped, wholes) = (self.skipped.len(), self.receipt.wholes);
+        let mark = self.device.read(|connection| {
+            Ok(Mark {
+                pending: store::pending::count(connection)?,
+                offers: store::offer::count(connection)?,
+                cursor: meta::get(connection, meta::CURSOR)?,
+                skipped,
+                wholes,
+            })
+        })?;
+        let has_more = more || mark.offers > 0 || self.device.read(|connection| self.has_work(connection))?;
+        self.idle_rounds = if self.mark.as_ref() == Some(&mark) { self.idle_rounds + 1 } else { 0 };
+        self.mark = Some(mark);
+        if !has_more {
+            self.phase = Phase::Blobs;
+            return Ok(());
+        }
+        if self.idle_rounds >= IDLE_ROUNDS_MAX { self.end(Ended::Stalled) } else { Ok(()) }
+    }
+
+    fn has_work(&self, connection: &Connection) -> Result<bool, Error> {
+        let records = store::pending::records(connection, self.skipped.len() + 1)?;
+        Ok(records.iter().any(|id| !self.skipped.contains(id)))
+    }
+
+    /// Halves what is sent, down to the one edit that is the trouble, and puts that one aside.
+    fn send_less(&mut self, sent: &Sent, said: Said, code: FaultCode) -> Result<(), Error> {
+        self.receipt.repeats += 1;
+        let load = &sent.load;
+        if load.push.is_empty() && load.offers.is_empty() {
+            return self.end(Ended::Fault(code));
+        }
+        if self.portion.shrink(load) {
+            return Ok(());
+        }
+        let Some(push) = load.push.first() else {
+            return self.drop_offer(load, said, code);
+        };
+        let Some(edit) = push.edits.first() else { return Ok(()) };
+        if said == Said::Somebody {
+            self.skipped.insert(push.id);
+            return Ok(());
+        }
+        let reason = if code == FaultCode::TooLarge { Code::TooLarge } else { Code::InvalidEntry };
+        let now_ms = self.device.now_ms();
+        let mut receipt = self.receipt.clone();
+        self.device.change(|work| {
+            push::put_aside(work, push, edit, DrawerState::Refused, reason, now_ms, &mut receipt)?;
+            work.recompute(push.id)
+        })?;
+        self.receipt = receipt;
+        self.portion = Portion::default();
+        Ok(())
+    }
+
+    /// An offer that the office cannot read is given up: it is the office's own word, and stays *theirs* here.
+    fn drop_offer(&mut self, load: &Load, said: Said, code: FaultCode) -> Result<(), Error> {
+        let (Some(offer), Some(key), Said::Office) = (load.offers.first(), load.offer_keys.first(), said) else {
+            return self.end(Ended::Fault(code));
+        };
+        let id = offer.record.id;
+        self.device.change(|work| {
+            store::offer::remove(work.tx, *key)?;
+            work.recompute(id)
+        })
+    }
+}
+
+fn note_push(connection: &Connection, push_id: PushId, load: &Load) -> Result<PushId, Error> {
+    let sent = store::pending::sent_ids(connection)?;
+    // So many pushes without one answer can hardly be; naming the last one again keeps the list within its limit, and a
+    // retry may differ from what it retries.
+    let push_id = if sent.len() >= PUSH_IDS_MAX { sent.last().copied().unwrap_or(push_id) } else { push_id };
+    store::pending::note_push(connection, push_id, &load.dots)?;
+    Ok(push_id)
+}
+
+fn exchange(
+    connection: &Connection,
+    load: &Load,
+    push_id: Option<PushId>,
+    whole: Vec<RecordId>,
+    clock_ms: i64,
+) -> Result<Exchange, Error> {
+    let mut sent_dots = store::pending::sent_dots(connection)?;
+    sent_dots.retain(|sent| !load.dots.contains(sent));
+    Ok(Exchange {
+        replica: meta::get(connection, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?,
+        epoch: meta::get(connection, meta::EPOCH)?.unwrap_or(0),
+        table: TABLE_VERSION,
+        token: meta::get(connection, meta::TOKEN)?,
+        push_id,
+        sent_ids: store::pending::sent_ids(connection)?,
+        sent_dots,
+        push: load.push.clone(),
+        offers: load.offers.clone(),
+        cursor: meta::get(connection, meta::CURSOR)?,
+        whole,
+        holding: holding(connection)?,
+        clock_ms,
+    })
+}
+
+/// Compares fingerprints on the last page; whether a walk from the start is needed. Once a session at most: what a walk
+/// does not repair, another will not.
+fn compare(
+    work: &mut Work<'_>,
+    answer: &ExchangeAnswer,
+    has_repaired: &mut bool,
+    receipt: &mut super::Receipt,
+) -> Result<bool, Error> {
+    let Some(office) = answer.fingerprint else { return Ok(false) };
+    let own: Fingerprint = *work.fingerprint()?;
+    let agrees = own == office;
+    meta::set(work.tx, meta::AGREES, &agrees)?;
+    receipt.agrees = Some(agrees);
+    // An office that is being refilled does not agree yet.
+    if agrees || *has_repaired || store::offer::count(work.tx)? > 0 {
+        return Ok(false);
+    }
+    tracing::warn!(own.count = own.own.count, office.count = office.own.count, "fingerprints differ, walking again");
+    *has_repaired = true;
+    receipt.repairs += 1;
+    meta::clear(work.tx, meta::CURSOR)?;
+    Ok(true)
+}
+
+fn conflicts(connection: &Connection) -> Result<BTreeSet<(RecordId, String)>, Error> {
+    let mut found = BTreeSet::new();
+    for record in store::record::in_conflict(connection)? {
+        found.extend(show::conflicts(&record).into_iter().map(|conflict| (record.id, conflict.group)));
+    }
+    Ok(found)
+}
+
+fn new_conflicts(connection: &Connection, before: &BTreeSet<(RecordId, String)>) -> Result<Vec<NeedsPerson>, Error> {
+    let mut found = Vec::new();
+    for record in store::record::in_conflict(connection)? {
+        for conflict in show::conflicts(&record) {
+            if !before.contains(&(record.id, conflict.group.clone())) {
+                found.push(NeedsPerson { record: record.id, kind: record.kind.clone(), group: conflict.group });
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,170 @@
+//! Stories of one or two devices with a small office in memory that follows the rules of the exchange.
+
+mod blobs;
+mod exploration;
+mod identity;
+mod office;
+mod pulling;
+mod pushing;
+mod signing;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use ed25519_dalek::SigningKey;
+use fieldsync_protocol::enrol::Certificate;
+use fieldsync_protocol::{DeviceId, Fields, FieldsExt, PersonId, PublicKey, Record, RecordId, fields, show};
+use tempfile::TempDir;
+
+use self::office::Office;
+use super::{Receipt, Response, Session, Step};
+use crate::entropy::SeededEntropy;
+use crate::store::{self, meta};
+use crate::{Clock, Config, Context, Device, Draft};
+
+const MORNING_MS: i64 = 1_750_000_000_000;
+
+#[derive(Debug)]
+struct TickingClock(AtomicI64);
+
+impl Clock for TickingClock {
+    fn now_ms(&self) -> i64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// No two openings of any store share a seed.
+static SEED: AtomicU64 = AtomicU64::new(1);
+
+/// A phone in its own folder, which can be killed, reopened and copied.
+struct Phone {
+    device: Device,
+    dir: PathBuf,
+    _folder: Arc<TempDir>,
+}
+
+impl Phone {
+    fn new(number: u8) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let dir = folder.path().join("phone");
+        let phone = Self { device: open(&dir), dir, _folder: folder };
+        let (root, key) = (SigningKey::from_bytes(&[9; 32]), SigningKey::from_bytes(&[number; 32]));
+        let public = |key: &SigningKey| PublicKey(key.verifying_key().to_bytes());
+        let person = PersonId::from_bytes([office::ME; 16]);
+        let certificate =
+            Certificate::issue(&root, "acme", DeviceId::from_bytes([number; 16]), person, public(&key), MORNING_MS);
+        phone
+            .device
+            .write(|tx, _| {
+                meta::set(tx, meta::SECRET_KEY, &key.to_bytes())?;
+                meta::set(tx, meta::CERTIFICATE, &certificate)?;
+                meta::set(tx, meta::ROOT, &public(&root))?;
+                meta::set(tx, meta::EPOCH, &1_u64)
+            })
+            .unwrap();
+        phone
+    }
+
+    /// The process dies and starts again.
+    fn kill(&mut self) {
+        self.device.close();
+        self.device = open(&self.dir);
+    }
+
+    /// The phone's storage copied into another phone, as a restored backup does.
+    fn copy(&self) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let dir = folder.path().join("phone");
+        std::fs::create_dir_all(dir.join("blobs")).unwrap();
+        let target = dir.join("fieldsync.db");
+        self.device
+            .read(|connection| {
+                connection.execute("vacuum into ?1", [target.to_str().unwrap()])?;
+                Ok(())
+            })
+            .unwrap();
+        Self { device: open(&dir), dir, _folder: folder }
+    }
+
+    /// Syncs until the session is done, over a wire that loses nothing.
+    fn sync(&self, office: &mut Office) -> Receipt {
+        self.sync_over(|request| Some(office.respond(request)))
+    }
+
+    /// Syncs over a wire that may lose either way: `None` is no answer.
+    fn sync_over(&self, mut wire: impl FnMut(&super::Request) -> Option<Response>) -> Receipt {
+        let mut session = Session::begin(&self.device).unwrap();
+        for _ in 0..1_000 {
+            match session.next().unwrap() {
+                Step::Send(request) => match wire(&request) {
+                    Some(response) => session.answer(response).unwrap(),
+                    None => session.failed().unwrap(),
+                },
+                Step::Wait(_) => {}
+                Step::Done(receipt) => return receipt,
+            }
+        }
+        panic!("a sync must end");
+    }
+
+    /// Writes one text field of a report.
+    fn enter(&self, id: RecordId, group: &str, text: &str) {
+        self.device.edit(report(id, group, text)).unwrap();
+    }
+
+    fn record(&self, id: RecordId) -> Option<Record> {
+        self.device.read(|connection| store::shown(connection, id)).unwrap()
+    }
+
+    /// The text shown.
+    fn text(&self, id: RecordId, group: &str) -> Option<String> {
+        let record = self.record(id)?;
+        show::fields(&record, group)?.text(field(group)).map(str::to_owned)
+    }
+
+    /// All texts of a group, sorted.
+    fn texts(&self, id: RecordId, group: &str) -> Vec<String> {
+        texts(self.record(id).as_ref(), group)
+    }
+
+    fn context(&self, id: RecordId) -> Context {
+        let record = self.record(id).unwrap();
+        self.device.read(|connection| Context::of(connection, &record)).unwrap()
+    }
+}
+
+fn texts(record: Option<&Record>, group: &str) -> Vec<String> {
+    let siblings = record.into_iter().flat_map(|record| record.siblings(group));
+    let mut texts: Vec<String> =
+        siblings.filter_map(|(_, sibling)| sibling.fields.text(field(group)).map(str::to_owned)).collect();
+    texts.sort();
+    texts
+}
+
+fn report(id: RecordId, group: &str, text: &str) -> Draft {
+    Draft::of("work_report", id).set(group, words(group, text))
+}
+
+fn words(group: &str, text: &str) -> Fields {
+    fields! { field(group) => text }
+}
+
+fn field(group: &str) -> &'static str {
+    match group {
+        "finding" => "cause",
+        "action" => "method",
+        _ => "remaining",
+    }
+}
+
+fn open(dir: &std::path::Path) -> Device {
+    let mut config = Config::new(dir);
+    config.clock = Arc::new(TickingClock(AtomicI64::new(MORNING_MS)));
+    config.entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed)));
+    Device::open(config).unwrap()
+}
+
+fn id(number: u8) -> RecordId {
+    RecordId::from_bytes([number; 16])
+}
