@@ -12,6 +12,8 @@ use fieldsync_protocol::limits::{BLOB_BYTES_MAX, CHUNK_BYTES};
 use fieldsync_protocol::request::{NONCE_HEADER, blob_path};
 use fieldsync_protocol::{FieldsExt, Hash, RecordId, fields, show};
 
+use sha2::Digest;
+
 use crate::device::Device;
 use crate::edit::Draft;
 use crate::enrol::Identity;
@@ -19,7 +21,7 @@ use crate::entropy;
 use crate::error::Error;
 use crate::http::Machine;
 use crate::store;
-use crate::sync::message::{Introduce, Response, Unsigned, retry_after_ms, signed};
+use crate::sync::message::{Challenges, Response, Unsigned, retry_after_ms, signed};
 use crate::sync::{Progress, Step};
 
 /// The content of an attachment, on this device.
@@ -59,12 +61,33 @@ impl Device {
             "size" => size as i64,
             "caption" => caption,
         };
-        self.change(|work| {
+        let added = self.change(|work| {
             let edited = self.edit_in(work, vec![Draft::new("attachment").set("blob", blob)])?;
             let attachment = edited.first().ok_or(Error::Defect("edit_without_result"))?.record;
             store::blob::add_upload(work.tx, attachment, hash, size)?;
             Ok(attachment)
-        })
+        });
+        if added.is_err() {
+            self.forget_file(hash);
+        }
+        added
+    }
+
+    /// Like [`Device::add_attachment`], with the content of a file, which is copied.
+    ///
+    /// # Errors
+    /// Like [`Device::add_attachment`], and [`Error::File`] when it cannot be read.
+    pub fn add_attachment_file(
+        &self,
+        work_order: RecordId,
+        media_type: &str,
+        file: &Path,
+        caption: Option<&str>,
+    ) -> Result<RecordId, Error> {
+        if fs::metadata(file)?.len() > BLOB_BYTES_MAX {
+            return Err(Error::FileTooLarge);
+        }
+        self.add_attachment(work_order, media_type, &fs::read(file)?, caption)
     }
 
     /// The content of an attachment, when it is on this device; see [`Device::fetch_blob`] otherwise.
@@ -75,6 +98,14 @@ impl Device {
         let wanted = self.read(|connection| wanted(connection, attachment))?;
         let path = self.blob_file(&wanted.hash.to_string());
         Ok(path.exists().then_some(Fetched { path, media_type: wanted.media_type, size: wanted.size }))
+    }
+
+    /// Removes the file of an attachment that was refused, unless another attachment has the same content.
+    fn forget_file(&self, hash: Hash) {
+        let is_needed = self.read(|connection| store::blob::is_needed(connection, hash)).unwrap_or(true);
+        if !is_needed && let Err(error) = fs::remove_file(self.blob_file(&hash.to_string())) {
+            tracing::warn!(%error, "failed to remove the file of a refused attachment");
+        }
     }
 
     /// Writes a file under its hash: under another name until all of it is on the disk.
@@ -119,7 +150,7 @@ pub(crate) struct Fetch {
     attachment: RecordId,
     wanted: Wanted,
     offset: u64,
-    introduce: Introduce,
+    challenges: Challenges,
     tries: u32,
     pause_ms: Option<u64>,
     is_cancelled: bool,
@@ -142,7 +173,7 @@ impl Fetch {
             attachment,
             wanted,
             offset,
-            introduce: Introduce::No,
+            challenges: Challenges::default(),
             tries: 0,
             pause_ms: None,
             is_cancelled: false,
@@ -162,8 +193,7 @@ impl Fetch {
         if self.wanted.size == 0 {
             write_synced(&part, &[])?;
         }
-        let content = fs::read(&part)?;
-        if Hash::sha256(&content) != self.wanted.hash {
+        if hash_of(&part)? != self.wanted.hash {
             fs::remove_file(&part)?;
             return Err(Error::FileDamaged);
         }
@@ -197,7 +227,7 @@ impl Machine for Fetch {
             let unsigned =
                 Unsigned { range: Some((self.offset, last)), ..Unsigned::new("GET", blob_path(self.attachment)) };
             let nonce = self.device.nonce();
-            return Ok(Step::Send(signed(&self.identity, nonce.as_deref(), self.introduce, unsigned)));
+            return Ok(Step::Send(signed(&self.identity, nonce.as_deref(), self.challenges, unsigned)));
         }
         if !self.path().exists() {
             self.finish()?;
@@ -214,18 +244,18 @@ impl Machine for Fetch {
         match response.status {
             200 | 206 if !response.body.is_empty() => {
                 self.tries = 0;
-                self.introduce = Introduce::No;
+                self.challenges = Challenges::default();
                 if response.status == 200 {
                     self.offset = 0;
                 }
                 self.offset = append(&part_file(&self.device, self.wanted.hash), self.offset, &response.body)?;
                 Ok(())
             }
-            401 if nonce.is_some() && self.introduce == Introduce::No => {
-                self.introduce = Introduce::Yes;
+            401 if nonce.is_some() && !self.challenges.is_verdict() => {
+                self.challenges.add();
                 Ok(())
             }
-            401 => Err(Error::SignedOut),
+            401 if response.fault().is_some() => Err(Error::SignedOut),
             403 if response.fault().is_some() => Err(Error::SignedOut),
             404 if response.fault().is_some() => Err(Error::NotFound),
             _ => self.pause(retry_after_ms(&response)),
@@ -247,6 +277,20 @@ impl Machine for Fetch {
 
 fn part_file(device: &Device, hash: Hash) -> PathBuf {
     device.blob_file(&format!("{hash}.part"))
+}
+
+/// SHA-256 of a file, read in pieces: a phone has better use for its memory.
+fn hash_of(file: &Path) -> io::Result<Hash> {
+    let mut file = File::open(file)?;
+    let mut hasher = sha2::Sha256::new();
+    let mut piece = vec![0; CHUNK_BYTES];
+    loop {
+        let length = file.read(&mut piece)?;
+        if length == 0 {
+            return Ok(Hash(hasher.finalize().into()));
+        }
+        hasher.update(&piece[..length]);
+    }
 }
 
 /// Reads at most `limit` bytes from `offset`.

@@ -67,6 +67,7 @@ impl Device {
 
     /// Closes the store and releases every lock. Later calls, on any clone, fail with [`Error::Closed`].
     pub fn close(&self) {
+        self.inner.watchers.close();
         self.inner.store.close();
     }
 
@@ -258,4 +259,43 @@ pub(crate) fn holding(connection: &Connection) -> Result<Holding, Error> {
             + store::drawer::count(connection, DrawerState::Superseded)?,
         blobs: store::blob::waiting(connection)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use fieldsync_protocol::fields;
+
+    use crate::fixture::{Fixture, id};
+    use crate::{Draft, Error};
+
+    #[test]
+    fn a_full_disk_refuses_the_edit_keeps_the_rest_and_ends_when_there_is_room() {
+        let fixture = Fixture::with_job();
+        let device = &fixture.device;
+        let note = |text: &str| {
+            Draft::new("note").set("text", fields! { "work_order" => id(50), "text" => text.repeat(7_000) })
+        };
+        device.edit(note("a")).unwrap();
+        let limit = |pages: i64| {
+            device.write(|tx, _| Ok(tx.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)).unwrap();
+        };
+        limit(1);
+
+        let full = (0..100).find_map(|_| device.edit(note("b")).err()).unwrap();
+
+        assert!(matches!(full, Error::StorageFull), "{full:?}");
+        let pending = device.pending().unwrap().len();
+        assert!(pending >= 1, "what was stored is still there");
+        limit(1_000_000);
+        device.edit(note("c")).unwrap();
+        assert_eq!(device.pending().unwrap().len(), pending + 1);
+    }
+
+    #[test]
+    fn a_closed_device_says_so() {
+        let fixture = Fixture::with_job();
+        fixture.device.close();
+        assert!(matches!(fixture.device.status(), Err(Error::Closed)));
+        assert!(matches!(fixture.device.edit(Draft::new("note")), Err(Error::Closed)));
+    }
 }

@@ -172,3 +172,83 @@ impl Device {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fieldsync_protocol::fault::Fault;
+
+    use super::*;
+    use crate::Config;
+    use crate::entropy::SeededEntropy;
+
+    fn office(device: &Device, root: &SigningKey, person: u8) -> Response {
+        let request = device.enrol_request("AAAA-BBBB", "a phone").unwrap();
+        let enrol: Enrol = wire::unpack(&request.body).unwrap();
+        let certificate = Certificate::issue(
+            root,
+            "acme",
+            DeviceId::from_bytes([4; 16]),
+            PersonId::from_bytes([person; 16]),
+            enrol.public_key,
+            7,
+        );
+        let root = PublicKey(root.verifying_key().to_bytes());
+        let answer = EnrolAnswer { certificate, root, person_name: "Anna".into(), epoch: 3 };
+        Response { status: 200, headers: Vec::new(), body: wire::pack(&answer) }
+    }
+
+    fn device(dir: &std::path::Path) -> Device {
+        Device::open(Config { entropy: Arc::new(SeededEntropy::new(5)), ..Config::new(dir) }).unwrap()
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_again_with_the_same_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = SigningKey::from_bytes(&[5; 32]);
+        let first = device(dir.path()).enrol_request("AAAA-BBBB", "a phone").unwrap();
+
+        let device = device(dir.path());
+        assert_eq!(device.enrol_request("AAAA-BBBB", "a phone").unwrap().body, first.body);
+        let identity = device.enrol_answer("http://localhost", &office(&device, &root, 1)).unwrap();
+
+        assert_eq!(identity.technician(), RecordId::from_bytes([1; 16]));
+        assert_eq!(device.status().unwrap().epoch, 3);
+        assert_eq!(device.identity().unwrap().unwrap().person_name, "Anna");
+    }
+
+    #[test]
+    fn an_answer_that_the_root_did_not_sign_for_this_key_is_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let device = device(dir.path());
+        let root = SigningKey::from_bytes(&[5; 32]);
+        let mut answer: EnrolAnswer = wire::unpack(&office(&device, &root, 1).body).unwrap();
+        answer.certificate.tenant = "other".into();
+        let forged = Response { status: 200, headers: Vec::new(), body: wire::pack(&answer) };
+        assert!(matches!(device.enrol_answer("http://localhost", &forged), Err(Error::Untrusted)));
+        assert!(device.identity().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_store_belongs_to_one_person() {
+        let dir = tempfile::tempdir().unwrap();
+        let device = device(dir.path());
+        let root = SigningKey::from_bytes(&[5; 32]);
+        device.enrol_answer("http://localhost", &office(&device, &root, 1)).unwrap();
+        device.enrol_answer("http://localhost", &office(&device, &root, 1)).unwrap();
+        let other = device.enrol_answer("http://localhost", &office(&device, &root, 2));
+        assert!(matches!(other, Err(Error::OtherOwner)));
+    }
+
+    #[test]
+    fn a_wrong_code_is_told_apart_from_a_missing_network() {
+        let dir = tempfile::tempdir().unwrap();
+        let device = device(dir.path());
+        let body = serde_json::to_vec(&Fault::new(FaultCode::BadCode)).unwrap();
+        let wrong = Response { status: 403, headers: Vec::new(), body };
+        assert!(matches!(device.enrol_answer("http://localhost", &wrong), Err(Error::BadCode)));
+        let portal = Response { status: 200, headers: Vec::new(), body: b"<html>".to_vec() };
+        assert!(matches!(device.enrol_answer("http://localhost", &portal), Err(Error::Answer(_))));
+    }
+}

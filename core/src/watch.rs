@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use fieldsync_protocol::RecordId;
 
@@ -60,7 +60,7 @@ type Callback = Box<dyn FnMut(&BTreeSet<RecordId>) + Send>;
 #[derive(Default)]
 pub struct Watchers {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    has_thread: Mutex<bool>,
 }
 
 #[derive(Default)]
@@ -145,6 +145,9 @@ impl Watchers {
     ) -> Subscription {
         let key = {
             let mut state = self.shared.lock();
+            if state.is_closed {
+                return Subscription { shared: Weak::new(), key: 0 };
+            }
             state.last_key += 1;
             let key = state.last_key;
             let observer = Observer { filter, waiting: BTreeSet::new(), callback: Some(Box::new(callback)) };
@@ -166,12 +169,24 @@ impl Watchers {
         self.shared.wake.notify_one();
     }
 
+    /// Ends every subscription and the thread. A call under way finishes; nobody waits for it, because it may be waiting
+    /// for whoever closes.
+    pub fn close(&self) {
+        let observers = {
+            let mut state = self.shared.lock();
+            state.is_closed = true;
+            std::mem::take(&mut state.observers)
+        };
+        self.shared.wake.notify_all();
+        drop(observers);
+    }
+
     fn start(&self) {
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if thread.is_none() {
+        let mut has_thread = self.has_thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*has_thread {
             let shared = Arc::clone(&self.shared);
             match thread::Builder::new().name("fieldsync-watch".into()).spawn(move || shared.serve()) {
-                Ok(handle) => *thread = Some(handle),
+                Ok(_) => *has_thread = true,
                 // The next subscription tries again; until then changes wait for their observers.
                 Err(error) => tracing::error!(%error, "failed to start the thread that serves observers"),
             }
@@ -181,21 +196,7 @@ impl Watchers {
 
 impl Drop for Watchers {
     fn drop(&mut self) {
-        let observers = {
-            let mut state = self.shared.lock();
-            state.is_closed = true;
-            std::mem::take(&mut state.observers)
-        };
-        self.shared.wake.notify_all();
-        drop(observers);
-        let handle = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(handle) = handle
-            // An observer may hold the last handle of the device; its thread cannot wait for itself.
-            && handle.thread().id() != thread::current().id()
-        {
-            // Panics of observers were contained already; there is nothing to hand on.
-            let _ = handle.join();
-        }
+        self.close();
     }
 }
 
@@ -260,7 +261,7 @@ mod tests {
         assert_eq!(calls.recv_timeout(LONG).unwrap(), ids(2..=100));
         release.send(()).unwrap();
         drop(watchers);
-        assert!(calls.try_recv().is_err());
+        assert!(calls.recv_timeout(LONG).is_err());
     }
 
     #[test]
@@ -309,6 +310,20 @@ mod tests {
             heard.sort();
             assert_eq!(heard, ["broken", "sound"]);
         }
+    }
+
+    #[test]
+    fn nobody_is_called_after_the_device_closed() {
+        let watchers = Watchers::new();
+        let (called, calls) = mpsc::channel();
+        let also_called = called.clone();
+        let _before = watchers.watch(WatchFilter::Everything, move |_| called.send(()).unwrap());
+
+        watchers.close();
+        let _after = watchers.watch(WatchFilter::Everything, move |_| also_called.send(()).unwrap());
+        watchers.announce(&ids([1]));
+
+        assert!(calls.recv_timeout(LONG).is_err());
     }
 
     #[test]

@@ -5,16 +5,26 @@
 
 pub mod anchor;
 pub mod api;
+pub mod backup;
 pub mod blobs;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod demo;
 pub mod enrol;
+pub mod folder;
 pub mod handwriting;
 pub mod import;
 pub mod keys;
+pub mod logging;
+pub mod metrics;
 pub mod office;
 pub mod password;
 pub mod people;
 pub mod picture;
 pub mod qr;
 pub mod revocations;
+pub mod server;
 pub mod store;
 pub mod sync;
+pub mod verify;

@@ -48,19 +48,19 @@ pub(super) fn exists(tx: &Transaction<'_>, order: RecordId) -> Result<bool, Erro
 }
 
 /// Computes the rows of `order` again; an order that is not here loses its rows.
-pub(super) fn refresh(tx: &Transaction<'_>, order: RecordId) -> Result<(), Error> {
+pub(super) fn refresh(tx: &Transaction<'_>, order: RecordId, me: Option<RecordId>) -> Result<(), Error> {
     tx.prepare_cached("delete from job_source where work_order = ?1")?.execute(params![order.as_bytes()])?;
     tx.prepare_cached("delete from part_used where work_order = ?1")?.execute(params![order.as_bytes()])?;
     let record = super::shown(tx, order)?.filter(|record| record.kind == "work_order");
     let mut below = store::below(tx, order)?;
     below.retain(|record| !record.is_deleted());
     let Some(record) = record else {
-        // What is already here of an order that is not: remembered, so that the order finds it when it comes.
+        // What is already here below an order that is not yet shows nowhere; the order finds it when it comes.
         return remove(tx, order);
     };
     let job = Job::collect(&record, &below);
     let names = Names::of_job(tx, &job)?;
-    let row = Row::of(&job, &below, &names, super::me(tx)?);
+    let row = Row::of(&job, &below, &names, me);
     let place = row.write(tx, &job)?;
     write_text(tx, place, &said(&job, &names))?;
     write_sources(tx, &job, &below)?;
@@ -174,17 +174,27 @@ pub(crate) fn priority_rank(priority: Option<&str>) -> i64 {
     i64::try_from(rank).unwrap_or(0)
 }
 
+/// Stores what is said and indexes it; a text that says what it said before is left alone, because most changes of a
+/// job change no word of it.
 fn write_text(tx: &Transaction<'_>, place: i64, said: &[String; 9]) -> Result<(), Error> {
     let [number, customer, site, asset, problem, instructions, report, parts, notes] = said;
-    tx.prepare_cached(
-        "insert into job_said (place, number, customer, site, asset, problem, instructions, report, parts, notes)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         on conflict (place) do update set number = excluded.number, customer = excluded.customer,
-             site = excluded.site, asset = excluded.asset, problem = excluded.problem,
-             instructions = excluded.instructions, report = excluded.report, parts = excluded.parts,
-             notes = excluded.notes",
-    )?
-    .execute(params![place, number, customer, site, asset, problem, instructions, report, parts, notes])?;
+    let changed = tx
+        .prepare_cached(
+            "insert into job_said (place, number, customer, site, asset, problem, instructions, report, parts, notes)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             on conflict (place) do update set number = excluded.number, customer = excluded.customer,
+                 site = excluded.site, asset = excluded.asset, problem = excluded.problem,
+                 instructions = excluded.instructions, report = excluded.report, parts = excluded.parts,
+                 notes = excluded.notes
+             where (job_said.number, job_said.customer, job_said.site, job_said.asset, job_said.problem,
+                    job_said.instructions, job_said.report, job_said.parts, job_said.notes)
+                 is not (excluded.number, excluded.customer, excluded.site, excluded.asset, excluded.problem,
+                    excluded.instructions, excluded.report, excluded.parts, excluded.notes)",
+        )?
+        .execute(params![place, number, customer, site, asset, problem, instructions, report, parts, notes])?;
+    if changed == 0 {
+        return Ok(());
+    }
     tx.prepare_cached("delete from job_text where rowid = ?1")?.execute(params![place])?;
     let tokens = said.each_ref().map(|text| index_tokens(text));
     let [number, customer, site, asset, problem, instructions, report, parts, notes] = &tokens;

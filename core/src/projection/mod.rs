@@ -50,8 +50,9 @@ pub(crate) fn refresh(tx: &Transaction<'_>, touched: &BTreeSet<RecordId>) -> Res
             }
         }
     }
+    let me = me(tx)?;
     for order in &orders {
-        job::refresh(tx, *order)?;
+        job::refresh(tx, *order, me)?;
     }
     Ok(orders)
 }
@@ -76,8 +77,9 @@ pub(crate) fn rebuild(tx: &Transaction<'_>) -> Result<(), Error> {
             }
         }
     }
+    let me = me(tx)?;
     for order in orders {
-        job::refresh(tx, order)?;
+        job::refresh(tx, order, me)?;
     }
     Ok(())
 }

@@ -150,25 +150,34 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<JobSummary> {
     })
 }
 
-pub(super) fn list(conn: &Connection, filter: &JobFilter) -> Result<Page<JobSummary>, Error> {
-    let Some((mut conditions, mut values)) = conditions(conn, filter)? else {
-        return Ok(Page { items: Vec::new(), next: None });
-    };
+/// A statement ready to run.
+struct Statement {
+    text: String,
+    values: Vec<Sql>,
+}
+
+/// The statement that reads one page and one row more; `None` when nothing can be found.
+fn statement(conn: &Connection, filter: &JobFilter) -> Result<Option<Statement>, Error> {
+    let Some(Conditions { mut texts, mut values }) = Conditions::of(conn, filter)? else { return Ok(None) };
     let (first, second) = filter.sort.keys();
     if let Some(mark) = &filter.after {
         let (_, key, tie, id) = mark.place(filter.sort.code())?;
-        conditions.push(format!("({first}, {second}, id) > (?, ?, ?)"));
+        texts.push(format!("({first}, {second}, id) > (?, ?, ?)"));
         values.extend([sql(key)?, Sql::Integer(tie), Sql::Blob(id.as_bytes().to_vec())]);
     }
-    let limit = bounded(filter.limit);
-    values.push(Sql::Integer(i64::from(limit) + 1));
-    let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" and ") };
+    values.push(Sql::Integer(i64::from(bounded(filter.limit)) + 1));
+    let condition = if texts.is_empty() { "true".to_owned() } else { texts.join(" and ") };
     let text = format!(
         "select {first} as sort_key, {second} as sort_tie, {SUMMARY} where {condition}
          order by {first}, {second}, id limit ?"
     );
-    let mut select = conn.prepare_cached(&text)?;
-    let rows = select.query_map(params_from_iter(values), |row| {
+    Ok(Some(Statement { text, values }))
+}
+
+pub(super) fn list(conn: &Connection, filter: &JobFilter) -> Result<Page<JobSummary>, Error> {
+    let Some(statement) = statement(conn, filter)? else { return Ok(Page { items: Vec::new(), next: None }) };
+    let mut select = conn.prepare_cached(&statement.text)?;
+    let rows = select.query_map(params_from_iter(statement.values), |row| {
         let key = match row.get::<_, Sql>("sort_key")? {
             Sql::Text(text) => Value::Text(text),
             Sql::Integer(number) => Value::Int(number),
@@ -178,33 +187,50 @@ pub(super) fn list(conn: &Connection, filter: &JobFilter) -> Result<Page<JobSumm
         let place: Place = (filter.sort.code(), key, row.get("sort_tie")?, job.id);
         Ok((job, place))
     })?;
-    Ok(Page::cut(rows.collect::<Result<_, _>>()?, limit))
+    Ok(Page::cut(rows.collect::<Result<_, _>>()?, bounded(filter.limit)))
 }
 
-/// The filter as SQL with its values; `None` when the text cannot be found.
-fn conditions(conn: &Connection, filter: &JobFilter) -> Result<Option<(Vec<String>, Vec<Sql>)>, Error> {
-    let (mut conditions, mut values) = (Vec::new(), Vec::new());
-    if !filter.statuses.is_empty() {
-        conditions.push(format!("status in ({})", vec!["?"; filter.statuses.len()].join(", ")));
-        values.extend(filter.statuses.iter().map(|status| Sql::Text(status.name().to_owned())));
+/// How SQLite reads the list.
+#[cfg(test)]
+pub(super) fn plan(conn: &Connection, filter: &JobFilter) -> Result<String, Error> {
+    let statement = statement(conn, filter)?.ok_or(Error::NotFound)?;
+    let mut explain = conn.prepare(&format!("explain query plan {}", statement.text))?;
+    let lines = explain.query_map(params_from_iter(statement.values), |row| row.get::<_, String>("detail"))?;
+    Ok(lines.collect::<Result<Vec<_>, _>>()?.join("; "))
+}
+
+/// A filter as SQL, and the values bound to it in order.
+struct Conditions {
+    texts: Vec<String>,
+    values: Vec<Sql>,
+}
+
+impl Conditions {
+    /// The conditions of `filter`; `None` when its text cannot be found.
+    fn of(conn: &Connection, filter: &JobFilter) -> Result<Option<Conditions>, Error> {
+        let (mut texts, mut values) = (Vec::new(), Vec::new());
+        if !filter.statuses.is_empty() {
+            texts.push(format!("status in ({})", vec!["?"; filter.statuses.len()].join(", ")));
+            values.extend(filter.statuses.iter().map(|status| Sql::Text(status.name().to_owned())));
+        }
+        if let Some(day) = filter.day {
+            texts.push("planned_from_ms < ? and max(planned_from_ms + 1, coalesce(planned_to_ms, 0)) > ?".to_owned());
+            values.extend([Sql::Integer(day.to_ms), Sql::Integer(day.from_ms)]);
+        }
+        if let Some(priority) = &filter.priority {
+            texts.push("priority = ?".to_owned());
+            values.push(Sql::Integer(priority_rank(Some(priority))));
+        }
+        if filter.mine_only {
+            texts.push("is_mine = 1".to_owned());
+        }
+        if let Some(text) = filter.text.as_deref().filter(|text| !text.trim().is_empty()) {
+            let Some(wanted) = search::Wanted::understand(conn, &search::JOBS, text)? else { return Ok(None) };
+            texts.push("place in (select rowid from job_text where job_text match ?)".to_owned());
+            values.push(Sql::Text(wanted.expression));
+        }
+        Ok(Some(Conditions { texts, values }))
     }
-    if let Some(day) = filter.day {
-        conditions.push("planned_from_ms < ? and max(planned_from_ms + 1, coalesce(planned_to_ms, 0)) > ?".to_owned());
-        values.extend([Sql::Integer(day.to_ms), Sql::Integer(day.from_ms)]);
-    }
-    if let Some(priority) = &filter.priority {
-        conditions.push("priority = ?".to_owned());
-        values.push(Sql::Integer(priority_rank(Some(priority))));
-    }
-    if filter.mine_only {
-        conditions.push("is_mine = 1".to_owned());
-    }
-    if let Some(text) = filter.text.as_deref().filter(|text| !text.trim().is_empty()) {
-        let Some(wanted) = search::Wanted::understand(conn, &search::JOBS, text)? else { return Ok(None) };
-        conditions.push("place in (select rowid from job_text where job_text match ?)".to_owned());
-        values.push(Sql::Text(wanted.expression));
-    }
-    Ok(Some((conditions, values)))
 }
 
 fn sql(value: Value) -> Result<Sql, Error> {

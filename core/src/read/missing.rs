@@ -3,8 +3,9 @@
 
 use fieldsync_protocol::document::Statement;
 use fieldsync_protocol::job::Job;
+use fieldsync_protocol::kinds::{self, Owner};
 use fieldsync_protocol::status::heads;
-use fieldsync_protocol::{FieldsExt, show};
+use fieldsync_protocol::{FieldsExt, Record, show};
 use serde::Serialize;
 
 /// Something a job still needs.
@@ -15,7 +16,7 @@ pub enum Missing {
     Report,
     /// The plan asks for a photo and none is there.
     Photo,
-    /// A person has to decide between concurrent values.
+    /// The technician has to decide between concurrent values of his own work. What the office decides is not his to do.
     Decision,
     /// No visit has ended, or work goes on.
     Finish,
@@ -59,7 +60,7 @@ impl Missing {
 }
 
 /// What `job` still needs, in the order in which a technician would do it.
-pub(crate) fn missing(job: &Job, has_conflict: bool) -> Vec<Missing> {
+pub(crate) fn missing(job: &Job, has_to_decide: bool) -> Vec<Missing> {
     let mut missing = Vec::new();
     if !job.reports.iter().any(|report| report.outcome.is_some()) {
         missing.push(Missing::Report);
@@ -68,7 +69,7 @@ pub(crate) fn missing(job: &Job, has_conflict: bool) -> Vec<Missing> {
     if asks_for_photo && !job.attachments.iter().any(|photo| photo.void.is_none()) {
         missing.push(Missing::Photo);
     }
-    if has_conflict {
+    if has_to_decide {
         missing.push(Missing::Decision);
     }
     let heads = heads(&job.events);
@@ -90,7 +91,13 @@ fn is_signed(job: &Job) -> bool {
         .any(|signature| signature.document == document.hash && Statement::from_bytes(&signature.statement).is_some())
 }
 
-/// Whether people must decide something in the order or below it.
-pub(crate) fn has_conflict<'a>(records: impl IntoIterator<Item = &'a fieldsync_protocol::Record>) -> bool {
-    records.into_iter().any(|record| !show::conflicts(record).is_empty())
+/// Whether concurrent values of what a technician owns wait for a decision in `records`.
+pub(crate) fn has_to_decide<'a>(records: impl IntoIterator<Item = &'a Record>) -> bool {
+    records.into_iter().any(|record| {
+        let is_work = |group: &str| {
+            let group = kinds::kind(&record.kind).and_then(|kind| kind.group(group));
+            group.is_some_and(|group| group.owner == Owner::Technician)
+        };
+        show::conflicts(record).iter().any(|conflict| is_work(&conflict.group))
+    })
 }

@@ -24,7 +24,7 @@ pub use page::{JobPage, Party, Waiting, WaitingState};
 
 pub(crate) use directory::list as directory_entries;
 pub(crate) use jobs::summary_of;
-pub(crate) use missing::{has_conflict, missing};
+pub(crate) use missing::{has_to_decide, missing};
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use fieldsync_protocol::{FieldsExt, Record, RecordId, show};
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::{Missing, has_conflict, missing};
+use super::{Missing, has_to_decide, missing};
 use crate::drawer::DrawerState;
 use crate::edit::{ConflictEntry, Context};
 use crate::enrol::identity;
@@ -128,7 +128,7 @@ pub(super) fn read(conn: &Connection, order: RecordId) -> Result<JobPage, Error>
     };
     Ok(JobPage {
         status: status(&job),
-        missing: missing(&job, has_conflict(records())),
+        missing: missing(&job, has_to_decide(records())),
         technicians: Names::of(conn, technicians(&job))?.all().clone(),
         customer,
         site,

@@ -74,6 +74,20 @@ fn pages_join_without_gap_or_repetition_also_while_rows_come_and_go() {
 }
 
 #[test]
+fn every_order_of_the_list_is_read_from_its_index() {
+    let fixture = week();
+    for sort in [JobSort::Plan, JobSort::Priority, JobSort::Due, JobSort::Number, JobSort::Updated] {
+        let first = fixture.device.jobs(&JobFilter { sort, limit: 1, ..Default::default() }).unwrap();
+        for after in [None, first.next] {
+            let filter = JobFilter { sort, after, ..Default::default() };
+            let plan = fixture.device.read(|conn| jobs::plan(conn, &filter)).unwrap();
+            assert!(plan.contains("USING INDEX job_by_"), "{sort:?}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{sort:?}: {plan}");
+        }
+    }
+}
+
+#[test]
 fn a_day_plan_holds_what_is_planned_and_what_is_due() {
     let fixture = week();
     let mut second = assignment(60, 50, ME, MORNING_MS + HOUR_MS);
@@ -102,7 +116,7 @@ fn a_job_page_says_who_where_what_is_missing_and_what_stands_beside_each_other()
     assert_eq!(page.customer.as_ref().map(|party| party.name.as_str()), Some("Steinbruch Nord"));
     assert_eq!(page.asset.as_ref().map(|party| party.name.as_str()), Some("Excavator A"));
     assert_eq!(page.technicians[&id(ME)], "Anna Berg");
-    assert_eq!(page.missing, [Missing::Report, Missing::Decision, Missing::Finish, Missing::Signature]);
+    assert_eq!(page.missing, [Missing::Report, Missing::Finish, Missing::Signature]);
     assert_eq!(page.conflicts.len(), 1);
     assert_eq!(page.conflicts[0].conflict.values.len(), 2);
     let pending: Vec<_> = page.waiting.iter().map(|waiting| (waiting.record, waiting.state.clone())).collect();
@@ -111,6 +125,27 @@ fn a_job_page_says_who_where_what_is_missing_and_what_stands_beside_each_other()
     let row = &fixture.device.jobs(&JobFilter::default()).unwrap().items[0];
     assert!(row.has_conflict && row.has_pending && !row.has_refused && !row.differs_from_signed);
     assert!(matches!(fixture.device.job(id(99)), Err(Error::NotFound)));
+}
+
+#[test]
+fn concurrent_values_of_a_technicians_own_work_are_his_to_decide() {
+    let fixture = Fixture::with_job();
+    let cause = |text: &str| crate::work::ReportEntry { cause: Some(text.into()), ..Default::default() };
+    let report = fixture.device.write_report(id(50), &cause("worn")).unwrap();
+    let stale = fixture.device.record(report).unwrap().context;
+    fixture.device.write_report(id(50), &cause("cut")).unwrap();
+    let seen = Some(stale);
+    fixture.device.write_report(id(50), &crate::work::ReportEntry { seen, ..cause("burst") }).unwrap();
+
+    let page = fixture.device.job(id(50)).unwrap();
+    assert!(page.missing.contains(&Missing::Decision));
+    let conflict = page.conflicts.into_iter().next().unwrap();
+    let kept = crate::Resolution::Keep(conflict.conflict.values[1].dot);
+    fixture.device.resolve(report, "finding", kept, Some(conflict.context)).unwrap();
+
+    let page = fixture.device.job(id(50)).unwrap();
+    assert!(page.conflicts.is_empty() && !page.missing.contains(&Missing::Decision));
+    assert!(!fixture.device.jobs(&JobFilter::default()).unwrap().items[0].has_conflict);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Which photos and files wait to travel, and how far they got.
 
 use fieldsync_protocol::{Hash, RecordId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::record;
 use crate::error::Error;
@@ -88,11 +88,16 @@ pub(crate) fn remove(connection: &Connection, attachment: RecordId) -> Result<Op
     let mut statement = connection.prepare_cached("delete from blob where attachment = ?1 returning hash")?;
     let gone =
         statement.query_map([attachment.as_bytes()], |row| Ok(Hash(row.get(0)?)))?.collect::<Result<Vec<_>, _>>()?;
-    let Some(hash) = gone.first() else { return Ok(None) };
-    let is_needed: bool = connection
-        .prepare_cached("select exists (select 1 from blob where hash = ?1)")?
-        .query_row([hash.as_bytes()], |row| row.get(0))?;
-    Ok((!is_needed).then_some(*hash))
+    match gone.first() {
+        Some(hash) if !is_needed(connection, *hash)? => Ok(Some(*hash)),
+        _ => Ok(None),
+    }
+}
+
+/// Whether an attachment on this device has this content.
+pub(crate) fn is_needed(connection: &Connection, hash: Hash) -> Result<bool, Error> {
+    let mut statement = connection.prepare_cached("select exists (select 1 from blob where hash = ?1)")?;
+    Ok(statement.query_row([hash.as_bytes()], |row| row.get(0))?)
 }
 
 fn lane(row: &Row<'_>) -> Result<Lane, rusqlite::Error> {

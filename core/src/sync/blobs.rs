@@ -1,10 +1,11 @@
 //! The lane of photos and files: content-addressed, in chunks, resumable, after the records and never before them. A
 //! blob that fails holds up nothing: not the records, not the other blobs.
 
+use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::limits::CHUNK_BYTES;
 use fieldsync_protocol::request::{OFFSET_HEADER, blob_path};
 
-use super::message::{Introduce, Response, Unsigned};
+use super::message::{Challenges, Response, Unsigned};
 use super::verdict::{Verdict, judge};
 use super::{Flight, Session};
 use crate::blob::read_chunk;
@@ -54,15 +55,15 @@ impl Session {
     pub(super) fn answer_upload(&mut self, upload: Upload, response: &Response) -> Result<(), Error> {
         let lane = upload.lane;
         let stated = response.header(OFFSET_HEADER).and_then(|offset| offset.trim().parse::<u64>().ok());
-        match judge(response, self.introduce) {
+        match judge(response, self.challenges) {
             Verdict::Good => {
                 self.tries.succeeded();
-                self.introduce = Introduce::No;
+                self.challenges = Challenges::default();
                 self.asked_for = Some(lane.attachment);
                 self.stand_at(lane, stated.or(upload.then).unwrap_or(0))
             }
             Verdict::Introduce => {
-                self.introduce = Introduce::Yes;
+                self.challenges.add();
                 self.flight = Flight::Upload(upload);
                 Ok(())
             }
@@ -79,6 +80,12 @@ impl Session {
             Verdict::NotFound if upload.then.is_none() && response.header(OFFSET_HEADER).is_some() => {
                 self.asked_for = Some(lane.attachment);
                 self.stand_at(lane, 0)
+            }
+            // What arrived does not have its hash: bytes were changed on the way, or here. It is sent again, not for ever.
+            Verdict::TooMuch { code: FaultCode::BadRequest, .. } if self.wrong_offsets < BAD_CONTENTS_MAX => {
+                self.wrong_offsets += 1;
+                self.asked_for = None;
+                Ok(())
             }
             Verdict::TooMuch { .. } => {
                 self.device.write(|tx, _| store::blob::set_refused(tx, lane.attachment))?;
@@ -107,10 +114,13 @@ impl Session {
     }
 
     fn fail_blob(&mut self, lane: Lane) {
+        self.wrong_offsets = 0;
         self.receipt.blobs_failed += 1;
         self.failed_blobs.push(lane.attachment);
     }
 }
 
+/// Uploads of one blob that may arrive changed before it is given up.
+const BAD_CONTENTS_MAX: u32 = 2;
 /// Corrections of one upload's place before it is left for the next session.
 const WRONG_OFFSETS_MAX: u32 = 8;

@@ -48,8 +48,8 @@ pub(super) fn keep(
     Ok(true)
 }
 
-/// Marks the refused edits that a new edit of the same group replaces: its author was shown that they were refused, or
-/// what they said.
+/// Marks the refused edits that a new edit of the same group replaces: its author had still been shown what they said. An
+/// edit made after the refusal does not cover them; if they are accepted later, both stand, and a person decides.
 pub(crate) fn supersede(connection: &Connection, id: RecordId, edit: &Edit) -> Result<(), Error> {
     for mut entry in store::drawer::of(connection, id)? {
         let is_replaced = entry.edit.group == edit.group && edit.context.covers(entry.edit.dot);

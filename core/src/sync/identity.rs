@@ -58,6 +58,10 @@ impl Restamp {
 pub(crate) fn bring_over(connection: &Connection, id: RecordId, context: &Context) -> Result<Version, Error> {
     let mut version = context.version.clone();
     let mut issuer = context.issuer;
+    let me: ReplicaId = meta::get(connection, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?;
+    if issuer == me {
+        return Ok(version);
+    }
     let mut statement = connection.prepare_cached("select body from restamp order by seq")?;
     for body in statement.query_map([], |row| row.get::<_, Vec<u8>>(0))? {
         let restamp: Restamp = encode::from_cbor(&body?)?;
@@ -66,7 +70,7 @@ pub(crate) fn bring_over(connection: &Connection, id: RecordId, context: &Contex
             issuer = restamp.new;
         }
     }
-    if meta::get::<ReplicaId>(connection, meta::REPLICA)? != Some(issuer) {
+    if issuer != me {
         version.set(issuer, 0);
     }
     Ok(version)

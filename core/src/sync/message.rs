@@ -90,27 +90,39 @@ impl Unsigned {
     }
 }
 
-/// Whether the certificate goes along: the office asked who this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Introduce {
-    Yes,
-    No,
+/// How often in a row the office asked who this is. The certificate goes along from the first time on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Challenges(u8);
+
+impl Challenges {
+    /// A nonce that has run out, or a request that the network repeated, is asked again; more in a row is a verdict.
+    const MAX: u8 = 3;
+
+    pub(crate) fn add(&mut self) {
+        self.0 += 1;
+    }
+
+    pub(crate) fn is_verdict(self) -> bool {
+        self.0 >= Self::MAX
+    }
 }
 
 /// Signs a request with the office's last nonce.
-pub(crate) fn signed(identity: &Identity, nonce: Option<&str>, introduce: Introduce, unsigned: Unsigned) -> Request {
+pub(crate) fn signed(identity: &Identity, nonce: Option<&str>, challenges: Challenges, unsigned: Unsigned) -> Request {
     let Unsigned { method, path, offset, range, body } = unsigned;
-    let nonce = nonce.unwrap_or_default();
-    let signature = sign(&identity.key, identity.device, method, &path, offset.unwrap_or(0), nonce, &body);
+    let signed = nonce.unwrap_or_default();
+    let signature = sign(&identity.key, identity.device, method, &path, offset.unwrap_or(0), signed, &body);
     let mut headers = vec![
         (DEVICE_HEADER.to_owned(), identity.device.to_string()),
-        (NONCE_HEADER.to_owned(), nonce.to_owned()),
         (SIGNATURE_HEADER.to_owned(), signature.to_string()),
     ];
+    if let Some(nonce) = nonce {
+        headers.push((NONCE_HEADER.to_owned(), nonce.to_owned()));
+    }
     if method == "POST" {
         headers.push(("content-type".to_owned(), wire::MEDIA_TYPE.to_owned()));
     }
-    if introduce == Introduce::Yes {
+    if challenges != Challenges::default() {
         headers.push((CERTIFICATE_HEADER.to_owned(), hex::encode(encode::cbor(&identity.certificate))));
     }
     if let Some(offset) = offset {

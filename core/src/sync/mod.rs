@@ -37,7 +37,7 @@ pub use message::{Request, Response};
 pub use receipt::{Ended, Merged, NeedsPerson, NotAccepted, Phase, Progress, Receipt};
 
 use blobs::Upload;
-use message::{Introduce, Unsigned, retry_after_ms, signed};
+use message::{Challenges, Unsigned, retry_after_ms, signed};
 use push::Portion;
 use retry::{Next, Tries};
 use round::Sent;
@@ -63,7 +63,7 @@ pub struct Session {
     flight: Flight,
     pause_ms: Option<u64>,
     tries: Tries,
-    introduce: Introduce,
+    challenges: Challenges,
     portion: Portion,
     /// Records a proxy does not let through; they stay pending and are tried in the next session.
     skipped: BTreeSet<RecordId>,
@@ -111,7 +111,7 @@ impl Session {
             flight: Flight::Nothing,
             pause_ms: None,
             tries: Tries::default(),
-            introduce: Introduce::No,
+            challenges: Challenges::default(),
             portion: Portion::default(),
             skipped: BTreeSet::new(),
             whole: Vec::new(),
@@ -130,6 +130,7 @@ impl Session {
     ///
     /// # Errors
     /// When the store fails.
+    #[expect(clippy::should_implement_trait, reason = "a session is no iterator: it must be answered in between")]
     pub fn next(&mut self) -> Result<Step, Error> {
         if let Some(pause_ms) = self.pause_ms.take() {
             return Ok(Step::Wait(pause_ms));
@@ -171,6 +172,7 @@ impl Session {
     /// When the store fails.
     pub fn failed(&mut self) -> Result<(), Error> {
         self.flight = Flight::Nothing;
+        self.challenges = Challenges::default();
         self.pause(None)
     }
 
@@ -205,7 +207,7 @@ impl Session {
     }
 
     fn sign(&mut self, unsigned: Unsigned) -> Request {
-        let request = signed(&self.identity, self.device.nonce().as_deref(), self.introduce, unsigned);
+        let request = signed(&self.identity, self.device.nonce().as_deref(), self.challenges, unsigned);
         self.receipt.bytes_up += request.size();
         request
     }

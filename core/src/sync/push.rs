@@ -262,10 +262,10 @@ pub(super) fn offer_unnamed(work: &mut Work<'_>) -> Result<(), Error> {
         ids.collect::<Result<_, _>>()?
     };
     for id in ids {
-        if let Some(theirs) = store::record::theirs(work.tx, id)? {
-            if !theirs.record.version.is_empty() {
-                store::offer::add(work.tx, &theirs, true)?;
-            }
+        if let Some(theirs) = store::record::theirs(work.tx, id)?
+            && !theirs.record.version.is_empty()
+        {
+            store::offer::add(work.tx, &theirs, true)?;
         }
     }
     work.tx.prepare_cached("delete from unnamed")?.execute([])?;

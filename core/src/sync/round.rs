@@ -11,7 +11,7 @@ use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::{PushId, RecordId, show, wire};
 use rusqlite::Connection;
 
-use super::message::{Introduce, Response, Unsigned};
+use super::message::{Challenges, Response, Unsigned};
 use super::pull::{self, Page};
 use super::push::{self, Load, Portion};
 use super::receipt::{Ended, NeedsPerson, Phase};
@@ -78,10 +78,10 @@ impl Session {
     }
 
     pub(super) fn answer_exchange(&mut self, sent: Sent, response: &Response) -> Result<(), Error> {
-        match judge(response, self.introduce) {
+        match judge(response, self.challenges) {
             Verdict::Good => {}
             Verdict::Introduce => {
-                self.introduce = Introduce::Yes;
+                self.challenges.add();
                 return Ok(());
             }
             Verdict::TooMuch { said, code } => return self.send_less(&sent, said, code),
@@ -92,7 +92,7 @@ impl Session {
         // A body that cannot be read was cut or changed on the way: as good as lost.
         let Ok(answer) = wire::unpack::<ExchangeAnswer>(&response.body) else { return self.pause(None) };
         self.tries.succeeded();
-        self.introduce = Introduce::No;
+        self.challenges = Challenges::default();
         self.portion.grow();
         let after = self.take(&sent, &answer)?;
         self.receipt.left += pull::evict(&self.device)?;
@@ -110,7 +110,9 @@ impl Session {
         let mut asked = self.asked.clone();
         let mut has_repaired = self.has_repaired;
         let after = device.change(|work| {
-            meta::set(work.tx, meta::NONCE, &nonce)?;
+            if let Some(nonce) = &nonce {
+                meta::set(work.tx, meta::NONCE, nonce)?;
+            }
             meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
             meta::set(work.tx, meta::OFFSET_MS, &answer.server_ms.saturating_sub(now_ms))?;
             if let Some(known) = &answer.again {

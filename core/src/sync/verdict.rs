@@ -3,7 +3,7 @@
 use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::request::NONCE_HEADER;
 
-use super::message::{Introduce, Response};
+use super::message::{Challenges, Response};
 use super::receipt::Ended;
 
 /// What to do with an answer.
@@ -41,14 +41,14 @@ pub(super) enum Said {
 
 /// Judges an answer. Final verdicts are believed only when the office itself gives them: a captive portal must not sign
 /// a device out.
-pub(super) fn judge(response: &Response, introduced: Introduce) -> Verdict {
+pub(super) fn judge(response: &Response, challenges: Challenges) -> Verdict {
     if response.is_success() {
         return Verdict::Good;
     }
     let has_nonce = response.header(NONCE_HEADER).is_some();
     let Some(fault) = response.fault() else {
         return match response.status {
-            401 if has_nonce && introduced == Introduce::No => Verdict::Introduce,
+            401 if has_nonce && !challenges.is_verdict() => Verdict::Introduce,
             400 => Verdict::TooMuch { said: Said::Somebody, code: FaultCode::BadRequest },
             413 => Verdict::TooMuch { said: Said::Somebody, code: FaultCode::TooLarge },
             // The answer to HEAD has no body, so there a status must do.
@@ -57,7 +57,7 @@ pub(super) fn judge(response: &Response, introduced: Introduce) -> Verdict {
         };
     };
     match fault.code {
-        FaultCode::Unauthenticated if introduced == Introduce::No => Verdict::Introduce,
+        FaultCode::Unauthenticated if has_nonce && !challenges.is_verdict() => Verdict::Introduce,
         FaultCode::Unauthenticated => Verdict::End(Ended::SignedOut),
         FaultCode::Revoked => Verdict::End(Ended::Revoked),
         FaultCode::Outdated => Verdict::End(Ended::Outdated),

@@ -6,9 +6,9 @@ use fieldsync_protocol::status::Status;
 use fieldsync_protocol::{fields, show};
 
 use super::*;
+use crate::FieldsExt;
 use crate::fixture::{COLLEAGUE, Fixture, ME, MORNING_MS, id, office_edit, record};
 use crate::watch::WatchFilter;
-use crate::FieldsExt;
 
 fn status(fixture: &Fixture) -> Status {
     fixture.device.job(id(50)).unwrap().status

@@ -70,25 +70,25 @@ impl Poker {
     /// Waits until something in scope changed; `false` when the stream must end.
     async fn changed(&mut self) -> bool {
         loop {
+            let (tenant, own) = (self.office.tenant, self.own);
+            let concerns = |change: &Changed| {
+                change.tenant == tenant && [own, Audience::SHARED].iter().any(|one| change.audiences.contains(one))
+            };
+            let stopping = &mut self.stopping;
             tokio::select! {
                 change = self.changes.recv() => match change {
-                    Ok(change) if !self.concerns(&change) => continue,
+                    Ok(change) if !concerns(&change) => continue,
                     Ok(_) | Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return false,
                 },
                 _ = self.look.tick() => {}
-                _ = self.stopping.wait_for(|stopping| *stopping) => return false,
+                () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => return false,
             }
             let Some(now) = self.now().await else { return false };
             if self.seen.replace(now) != Some(now) {
                 return true;
             }
         }
-    }
-
-    fn concerns(&self, change: &Changed) -> bool {
-        change.tenant == self.office.tenant
-            && (change.audiences.contains(&self.own) || change.audiences.contains(&Audience::SHARED))
     }
 
     /// What the device would be shown now, as sums; `None` when it may be shown nothing.

@@ -2,7 +2,6 @@
 //!
 //! What happened inside goes to the log, once, here.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use fieldsync_protocol::fault::{Fault, FaultCode};
 use fieldsync_protocol::request::OFFSET_HEADER;
@@ -80,7 +79,8 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let fault = self.0;
         let status = StatusCode::from_u16(fault.code.status()).expect("every code has a status of HTTP's");
-        let mut response = (status, Json(&fault)).into_response();
+        let body = serde_json::to_vec(&fault).expect("a fault always has a form in JSON");
+        let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(retry_after_ms) = fault.retry_after_ms {

@@ -77,8 +77,8 @@ pub(super) async fn next_nonce(Extract(state): Extract<State>, request: Request,
     response
 }
 
-/// What browsers are told about everything this server sends. Answers to devices are spared the bytes.
-pub(crate) async fn secure(Extract(is_tls): Extract<bool>, request: Request, next: Next) -> Response {
+/// What browsers are told about every page.
+pub(super) async fn secure(Extract(is_tls): Extract<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));

@@ -35,15 +35,13 @@ const REQUESTS_MAX: usize = 512;
 /// Event streams open at once.
 const STREAMS_MAX: usize = 4_096;
 
-/// What the endpoints share.
+/// What the endpoints share. Cheap to clone.
 #[derive(Clone)]
-pub struct State(Arc<Shared>);
-
-struct Shared {
+pub struct State {
     office: Office,
     blobs: Blobs,
-    nonces: Nonces,
-    enrolments: Limiter,
+    nonces: Arc<Nonces>,
+    enrolments: Arc<Limiter>,
     requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     metrics: Option<PrometheusHandle>,
@@ -52,30 +50,22 @@ struct Shared {
 
 impl State {
     /// The endpoints' state. `metrics` is served at `/metrics` when it is there; event streams end when `stopping`
-    /// becomes true.
+    /// becomes true or is dropped.
     pub fn new(
         office: Office,
         blobs: Blobs,
         metrics: Option<PrometheusHandle>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        Self(Arc::new(Shared {
+        Self {
             office,
             blobs,
-            nonces: Nonces::default(),
-            enrolments: Limiter::default(),
+            nonces: Arc::default(),
+            enrolments: Arc::default(),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             metrics,
             stopping,
-        }))
-    }
-}
-
-impl std::ops::Deref for State {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
+        }
     }
 }

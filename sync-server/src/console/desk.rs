@@ -18,7 +18,7 @@ use super::view::frame::{Flash, Frame, Place};
 use super::view::show::Zone;
 use super::{Console, State};
 use crate::store::{Txn, User};
-use crate::sync::edit::{self, Draft, EditError};
+use crate::sync::edit::{self, Draft};
 
 /// Name of the session's cookie.
 pub(super) const SESSION: &str = "fieldsync-session";
@@ -80,25 +80,23 @@ impl Desk {
     }
 
     /// Runs `work` in one durable transaction, away from the async workers.
-    pub(super) async fn write<T: Send + 'static, E: From<crate::store::StoreError> + Into<Failure> + Send + 'static>(
+    pub(super) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Desk, &mut dyn Txn) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, Failure>
-    where
-        Failure: From<E>,
-    {
+        work: impl FnOnce(&Desk, &mut dyn Txn) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let desk = self.clone();
         blocking(move || {
             let inner = desk.clone();
-            desk.state().office.write(move |txn| work(&inner, txn)).map_err(Failure::from)
+            desk.state().office.write(move |txn| work(&inner, txn))
         })
         .await
     }
 
     /// Makes edits as this person, all or none.
     pub(super) async fn edit(&self, drafts: Vec<Draft>) -> Result<(), Failure> {
-        self.write::<_, EditError>(move |desk, txn| {
-            edit::edit(&desk.state().office, txn, &desk.actor, &drafts).map(|_| ())
+        self.write(move |desk, txn| {
+            edit::edit(&desk.state().office, txn, &desk.actor, &drafts)?;
+            Ok(())
         })
         .await
     }

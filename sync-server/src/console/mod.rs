@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use tokio::sync::watch;
 
 use crate::blobs::Blobs;
 use crate::office::Office;
@@ -42,6 +43,8 @@ pub struct State {
     /// The address at which devices reach the office, shown to people who enrol one; `None` to show the address of the
     /// page itself.
     pub address: Option<String>,
+    /// Becomes true when the server stops: open event streams end then.
+    pub stopping: watch::Receiver<bool>,
 }
 
 /// The state with what lives only in memory: attempts to sign in, files uploaded and not yet imported.

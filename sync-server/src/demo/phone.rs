@@ -211,7 +211,7 @@ impl Phone {
     pub(super) fn photograph(&mut self, order: RecordId, variant: usize, caption: &str) -> anyhow::Result<()> {
         let subject = if variant.is_multiple_of(2) { Subject::Gauge } else { Subject::Machine };
         let picture = picture::photo(self.seed.wrapping_add(variant as u64), subject, caption);
-        self.does(|device| device.add_photo(order, &picture, "image/png", Some(caption)))?;
+        self.does(|device| device.add_attachment(order, "image/png", &picture, Some(caption)))?;
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use crate::store::{Audience, StoreError};
 
 /// The whole day.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// What replays it.
     pub seed: u64,
     /// What became of the file, when one was imported.
@@ -45,7 +45,7 @@ pub struct Report {
 
 /// What became of an imported file.
 #[derive(Debug, Serialize)]
-pub struct ImportReport {
+pub(super) struct ImportReport {
     /// Rows of the file.
     pub rows: u64,
     /// Rows that became orders.
@@ -56,7 +56,7 @@ pub struct ImportReport {
 
 /// One phone's day.
 #[derive(Debug, Serialize)]
-pub struct DeviceReport {
+pub(super) struct DeviceReport {
     /// Whose.
     pub technician: String,
     /// Entries made.

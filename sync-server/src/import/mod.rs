@@ -12,6 +12,7 @@
 
 mod amount;
 mod day;
+pub mod load;
 mod mapping;
 mod order;
 mod preview;

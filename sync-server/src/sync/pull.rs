@@ -65,10 +65,18 @@ pub(super) fn fill(
     // Asked for whole, yet not changed after the cursor: the device holds something else than it should.
     for id in asked {
         let in_page = page.delivered.iter().any(|delivery| delivery.record.id == id);
-        if !in_page && is_visible(txn, own, id)? {
-            if let Some(stored) = txn.record(id)? {
-                page.add(&stored, true, since, message);
-            }
+        if !in_page
+            && is_visible(txn, own, id)?
+            && let Some(stored) = txn.record(id)?
+        {
+            page.add(&stored, true, since, message);
+        }
+    }
+    // Late work is accepted and yet out of scope: it leaves the device with the job it belongs to.
+    for (id, outcome) in &answer.outcomes {
+        let is_late = matches!(outcome, Outcome::Accepted { .. }) && !is_visible(txn, own, *id)?;
+        if is_late && !page.left.contains(id) {
+            page.left.push(*id);
         }
     }
     answer.more = page.is_full;

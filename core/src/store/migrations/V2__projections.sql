@@ -61,7 +61,7 @@ create table job_said (
 -- The same words as tokens of protocol/search.rs: that is where abbreviations and Chinese are understood.
 create virtual table job_text using fts5 (
     number, customer, site, asset, problem, instructions, report, parts, notes,
-    content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+    content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
 );
 create virtual table job_term using fts5vocab (job_text, row);
 
@@ -96,7 +96,7 @@ create index directory_by_customer on directory (customer, kind) where customer 
 
 create virtual table directory_text using fts5 (
     words,
-    content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+    content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
 );
 create virtual table directory_term using fts5vocab (directory_text, row);
 

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod exploration;
+mod http;
 mod identity;
 mod office;
 mod pulling;
@@ -79,10 +80,7 @@ impl Phone {
         std::fs::create_dir_all(dir.join("blobs")).unwrap();
         let target = dir.join("fieldsync.db");
         self.device
-            .read(|connection| {
-                connection.execute("vacuum into ?1", [target.to_str().unwrap()])?;
-                Ok(())
-            })
+            .read(|connection| Ok(connection.backup("main", &target, None::<fn(rusqlite::backup::Progress)>)?))
             .unwrap();
         Self { device: open(&dir), dir, _folder: folder }
     }

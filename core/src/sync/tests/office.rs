@@ -84,6 +84,17 @@ impl Office {
         self.replica = ReplicaId([self.starts; 16]);
     }
 
+    /// An image of the office brought back: everything it did since is forgotten.
+    pub(super) fn restored(&self, image: &Office) -> Self {
+        let mut office = image.clone();
+        office.starts = office.starts.max(self.starts);
+        office.start();
+        (office.unsealed, office.alarms) = (self.unsealed, self.alarms);
+        office.locked = self.locked.clone();
+        office.received.clear();
+        office
+    }
+
     /// The office edits a record, having seen everything.
     pub(super) fn write(&mut self, kind: &str, id: RecordId, group: &str, fields: Fields) {
         let record = self.records.entry(id).or_insert_with(|| Record::new(kind, id));
@@ -170,9 +181,8 @@ impl Office {
         } else {
             let named = |id: PushId| exchange.sent_ids.contains(&id) || token.is_some_and(|token| token.1 == id);
             let mut edits = exchange.push.iter().flat_map(|push| push.edits.iter().map(|edit| (push.id, edit)));
-            let is_other = edits.any(|(id, edit)| {
-                self.history.get(&(id, edit.dot)).is_some_and(|content| *content != edit.content())
-            });
+            let is_other = edits
+                .any(|(id, edit)| self.history.get(&(id, edit.dot)).is_some_and(|content| *content != edit.content()));
             if last.is_some_and(|last| !named(last.1)) || is_other {
                 self.alarms += 1;
                 answer.again = Some(self.known(exchange));

@@ -1,7 +1,7 @@
 //! Edits on their way: pending, coalesced, lost, refused, held, too large.
 
 use fieldsync_protocol::fault::{Fault, FaultCode};
-use fieldsync_protocol::fields;
+use fieldsync_protocol::{Value, fields};
 
 use super::office::{ME, ORDER, Office};
 use super::*;
@@ -146,10 +146,11 @@ fn a_refused_edit_that_its_author_replaced_is_kept_but_not_tried_again() {
     let (phone, mut office) = phone_with_job();
     office.locked.insert("finding".into());
     phone.enter(REPORT, "finding", "refused");
+    let screen = phone.context(REPORT);
     phone.sync(&mut office);
     office.locked.clear();
 
-    phone.enter(REPORT, "finding", "newer");
+    phone.device.edit(report(REPORT, "finding", "newer").seen(screen)).unwrap();
     office.rights += 1;
     phone.sync(&mut office);
 
@@ -206,8 +207,7 @@ fn one_bad_edit_blocks_nothing_and_is_kept() {
     }
 
     let receipt = phone.sync_over(|request| {
-        let exchange: fieldsync_protocol::exchange::Exchange =
-            fieldsync_protocol::wire::unpack(&request.body).unwrap();
+        let exchange: fieldsync_protocol::exchange::Exchange = fieldsync_protocol::wire::unpack(&request.body).unwrap();
         let is_bad = |edit: &fieldsync_protocol::Edit| edit.fields.text("text") == Some("poison");
         if exchange.push.iter().any(|push| push.edits.iter().any(is_bad)) {
             let fault = Fault::new(FaultCode::BadRequest);
@@ -231,8 +231,7 @@ fn what_a_proxy_does_not_let_through_stays_pending_and_blocks_nothing() {
     phone.enter(id(71), "hazards", "small");
 
     let receipt = phone.sync_over(|request| {
-        let exchange: fieldsync_protocol::exchange::Exchange =
-            fieldsync_protocol::wire::unpack(&request.body).unwrap();
+        let exchange: fieldsync_protocol::exchange::Exchange = fieldsync_protocol::wire::unpack(&request.body).unwrap();
         if exchange.push.iter().any(|push| push.id == REPORT) {
             return Some(Response { status: 413, headers: Vec::new(), body: b"<html>too large</html>".to_vec() });
         }
@@ -246,26 +245,34 @@ fn what_a_proxy_does_not_let_through_stays_pending_and_blocks_nothing() {
 }
 
 #[test]
-fn a_large_record_travels_in_several_pushes_and_arrives_whole() {
+fn much_work_travels_in_pushes_bounded_in_bytes_and_a_large_record_alone() {
     let (phone, mut office) = phone_with_job();
-    let prose = |letter: &str| letter.repeat(8_000);
-    for number in 0..60 {
-        let text = format!("{number} {}", &prose("y")[..7_900]);
+    for number in 0..60_u32 {
+        let word = |place: u32| blake3::hash(&(number * 1_000 + place).to_le_bytes()).to_hex()[..8].to_owned();
+        let text: String = (0..900).map(word).collect();
         let draft = Draft::new("note").set("text", fields! { "work_order" => id(ORDER), "text" => text });
         phone.device.edit(draft).unwrap();
     }
 
+    let large: String =
+        (0..25_000_u32).map(|place| blake3::hash(&place.to_le_bytes()).to_hex()[..8].to_owned()).collect();
+    let changed = Value::List(vec![Value::Text(large)]);
+    phone.device.edit(Draft::of("work_report", REPORT).set("parameters", fields! { "changed" => changed })).unwrap();
+
     let receipt = phone.sync(&mut office);
 
     assert!(receipt.is_complete());
-    assert_eq!(receipt.accepted, 60);
+    assert_eq!(receipt.accepted, 61);
     let pushes: Vec<usize> = office.received.iter().map(|exchange| exchange.push.len()).collect();
-    assert!(pushes.iter().all(|count| *count <= 33), "a push is bounded in bytes: {pushes:?}");
+    assert_eq!(pushes, [0, 35, 25, 1]);
+    assert_eq!(receipt.agrees, Some(true));
 }
 
 #[test]
 fn a_wrong_entry_is_refused_at_once_with_the_offices_code_and_nothing_is_stored() {
-    let (phone, _) = phone_with_job();
+    let (phone, mut office) = phone_with_job();
+    office.write("work_order", id(ORDER), "plan", fields! { "priority" => "low" });
+    phone.sync(&mut office);
     let plan = Draft::of("work_order", id(ORDER)).set("plan", fields! { "priority" => "emergency" });
 
     let Err(Error::Refused { code, .. }) = phone.device.edit(plan) else { panic!("it must be refused") };
@@ -274,10 +281,7 @@ fn a_wrong_entry_is_refused_at_once_with_the_offices_code_and_nothing_is_stored(
     let wrong = Draft::of("work_report", REPORT).set("outcome", fields! { "outcome" => "perhaps" });
     assert_eq!(phone.device.edit(wrong).unwrap_err().code(), "unknown_word");
     let unknown_order = fields! { "work_order" => id(99), "text" => "whose?" };
-    assert_eq!(
-        phone.device.edit(Draft::new("note").set("text", unknown_order)).unwrap_err().code(),
-        "out_of_scope"
-    );
+    assert_eq!(phone.device.edit(Draft::new("note").set("text", unknown_order)).unwrap_err().code(), "out_of_scope");
     let good = Draft::new("note").set("text", fields! { "work_order" => id(ORDER), "text" => "fine" });
     let bad = Draft::new("note").set("text", fields! { "work_order" => id(ORDER) });
     assert!(phone.device.edit_all(vec![good, bad]).is_err());

@@ -1,9 +1,7 @@
 //! Signed requests: nonces, challenges, and verdicts that end a session.
 
 use fieldsync_protocol::fault::{Fault, FaultCode};
-use fieldsync_protocol::request::{
-    CERTIFICATE_HEADER, DEVICE_HEADER, NONCE_HEADER, SIGNATURE_HEADER, Signed,
-};
+use fieldsync_protocol::request::{CERTIFICATE_HEADER, DEVICE_HEADER, NONCE_HEADER, SIGNATURE_HEADER, Signed};
 
 use super::office::Office;
 use super::*;
@@ -59,9 +57,24 @@ fn a_device_that_is_not_known_or_revoked_ends_its_session_and_keeps_everything()
     let unknown = phone.sync_over(|_| Some(fault(FaultCode::Unauthenticated, &[(NONCE_HEADER, "n")])));
     let revoked = phone.sync_over(|_| Some(fault(FaultCode::Revoked, &[])));
 
-    assert_eq!((unknown.ended, unknown.round_trips), (Ended::SignedOut, 2));
+    assert_eq!((unknown.ended, unknown.round_trips), (Ended::SignedOut, 4));
     assert_eq!(revoked.ended, Ended::Revoked);
     assert_eq!(revoked.still_here, 1);
+}
+
+#[test]
+fn a_request_that_the_network_repeats_signs_nobody_out() {
+    let (phone, mut office) = (Phone::new(1), Office::new());
+    let mut rounds = 0;
+
+    let receipt = phone.sync_over(|request| {
+        let response = office.respond(request);
+        rounds += 1;
+        // The office spends a signature once; what comes back is its answer to the repetition.
+        Some(if rounds % 3 == 0 { response } else { fault(FaultCode::Unauthenticated, &[(NONCE_HEADER, "n")]) })
+    });
+
+    assert!(receipt.is_complete());
 }
 
 #[test]

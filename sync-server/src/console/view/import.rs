@@ -36,6 +36,8 @@ pub(crate) struct Preview {
     /// What was found out about the file: separator, encoding, order of dates.
     pub(crate) findings: Vec<String>,
     pub(crate) usable: String,
+    /// Rows that an earlier import of the same file made.
+    pub(crate) before: String,
     pub(crate) unusable: String,
     pub(crate) columns: Vec<MappedColumn>,
     pub(crate) headings: Vec<String>,

@@ -258,6 +258,7 @@ pub(super) fn preview() -> Preview {
         file: "excavators-cleaned.csv".into(),
         findings: vec!["Comma-separated, UTF-8, 16 columns.".into(), "Dates are year-first, from 1 Jul 2004 to 28 Feb 2016.".into(), "Costs are read as AUD.".into()],
         usable: "5,482".into(),
+        before: "0".into(),
         unusable: "3".into(),
         columns: mapped.into_iter().map(column).collect(),
         headings: ["Due day", "Asset", "Problem", "Category", "Cost"].map(Into::into).into(),

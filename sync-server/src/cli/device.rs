@@ -1,0 +1,83 @@
+//! `device list` and `device revoke`.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use fieldsync_protocol::{DeviceId, RecordId, show};
+
+use super::enter;
+use super::table::table;
+use super::time::moment;
+use crate::config::Place;
+use crate::enrol;
+use crate::store::{Device, StoreError};
+
+/// What to do about devices.
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// List the devices: whose, when last heard of, what they still hold.
+    List(Place),
+    /// Revoke a device: it gets nothing from its next request on, and what it still sends waits for a person.
+    Revoke(RevokeArgs),
+}
+
+/// The device to revoke.
+#[derive(Debug, Clone, Args)]
+pub struct RevokeArgs {
+    /// Its id, as `device list` shows it.
+    pub device: String,
+    /// Where the office lies.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no such device or the folder cannot be opened.
+pub fn run(command: DeviceCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        DeviceCommand::List(place) => {
+            let opened = enter(&place)?;
+            let rows = opened.office.read(|txn| {
+                let mut rows = Vec::new();
+                for device in txn.devices()? {
+                    let owner = txn.record(RecordId(device.person.0))?;
+                    let owner = owner.and_then(|stored| show::name(&stored.record).map(str::to_owned));
+                    rows.push(row(&device, owner.unwrap_or_default()));
+                }
+                Ok::<_, StoreError>(rows)
+            })?;
+            print!("{}", table(["ID", "TECHNICIAN", "NAME", "LAST CONTACT", "STILL HOLDS", "STANDING"], &rows));
+        }
+        DeviceCommand::Revoke(args) => {
+            let opened = enter(&args.place)?;
+            let id = args.device.parse::<DeviceId>().ok();
+            let known = match id {
+                Some(id) => opened.office.read(|txn| txn.device(id))?,
+                None => None,
+            };
+            let Some(device) = known else {
+                bail!("find the device `{}`. `fieldsync-server device list` shows the ids", args.device);
+            };
+            if device.revoked_ms.is_some() {
+                eprintln!("It is revoked already.");
+            } else {
+                enrol::revoke(&opened.office, device.id)?;
+                eprintln!("Revoked. What it still sends is kept aside and shown in the console under \"held\".");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(device: &Device, owner: String) -> [String; 6] {
+    let holding = device.holding;
+    let held = match (holding.pending, holding.refused, holding.blobs) {
+        (0, 0, 0) => "nothing".to_owned(),
+        (pending, refused, blobs) => format!("{pending} unsent, {refused} refused, {blobs} photos"),
+    };
+    let standing = device.revoked_ms.map_or_else(|| "active".to_owned(), |at| format!("revoked {}", moment(Some(at))));
+    [device.id.to_string(), owner, device.name.clone(), moment(device.contact_ms), held, standing]
+}

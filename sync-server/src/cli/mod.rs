@@ -1,0 +1,58 @@
+//! The commands, one file each: read arguments, open the folder, call one function, say what happened.
+//!
+//! What a command was asked for goes to standard output, everything else to standard error. A command ends with 0 when it
+//! did what it was asked, 1 when it could not or found something wrong, 2 when it was not understood.
+
+pub mod backup;
+pub mod device;
+pub mod enrol;
+pub mod import;
+pub mod restore;
+pub mod serve;
+mod table;
+pub mod technician;
+mod time;
+pub mod user;
+pub mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Arguments, Command, Place};
+use crate::folder::{OpenError, Opened, visit};
+use crate::logging;
+
+/// Runs the program with the arguments of the process.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    match dispatch(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: failed to {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let is_serving = matches!(arguments.command, Command::Serve(_));
+    logging::start(&arguments.logging, if is_serving { "info" } else { "warn" })?;
+    match arguments.command {
+        Command::Demo(args) => crate::demo::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Technician(command) => technician::run(command),
+        Command::User(command) => user::run(command),
+        Command::Enrol(args) => enrol::run(args),
+        Command::Device(command) => device::run(command),
+        Command::Backup(args) => backup::run(args),
+        Command::Restore(args) => restore::run(args),
+        Command::Verify(args) => verify::run(args),
+    }
+}
+
+/// Opens the folder beside a server that may be running.
+fn enter(place: &Place) -> Result<Opened, OpenError> {
+    visit(&place.data, &place.tenant)
+}

@@ -1,0 +1,87 @@
+//! Jobs that are taken away, or cancelled, while the phone is out of reach.
+
+use fieldsync::Error;
+use fieldsync_protocol::status::Status;
+use fieldsync_tests::fleet::Fleet;
+
+use crate::{report, seal_kit, work};
+
+#[test]
+fn a_job_taken_away_leaves_the_phone_only_after_its_work_reached_the_office() {
+    let fleet = Fleet::open();
+    let anna = fleet.phone("Anna");
+    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
+    let assignment = fleet.assign(order, anna.technician);
+    fleet.settle(&[&anna]);
+
+    work(&anna, order, "seal worn through");
+    fleet.withdraw(assignment);
+    anna.network.set_down(true);
+    anna.sync();
+    assert!(anna.device().job(order).is_ok(), "what the office does not have yet stays");
+
+    anna.network.set_down(false);
+    let receipt = anna.sync();
+    fleet.settle(&[&anna]);
+
+    let job = fleet.job(order);
+    assert_eq!((job.parts.len(), job.reports.len(), job.events.len()), (1, 1, 2));
+    assert!(receipt.left > 0);
+    assert!(matches!(anna.device().job(order), Err(Error::NotFound)), "then it goes");
+}
+
+#[test]
+fn a_job_taken_away_before_any_work_just_goes() {
+    let fleet = Fleet::open();
+    let anna = fleet.phone("Anna");
+    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
+    let assignment = fleet.assign(order, anna.technician);
+    fleet.settle(&[&anna]);
+    let before = anna.device().status().expect("the phone's store reads").records;
+
+    fleet.withdraw(assignment);
+    fleet.settle(&[&anna]);
+
+    assert!(matches!(anna.device().job(order), Err(Error::NotFound)));
+    let after = anna.device().status().expect("the phone's store reads").records;
+    assert_eq!(before - after, 3, "the order, its customer and the assignment");
+}
+
+#[test]
+fn a_job_given_back_comes_back_whole() {
+    let fleet = Fleet::open();
+    let anna = fleet.phone("Anna");
+    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
+    let first = fleet.assign(order, anna.technician);
+    fleet.settle(&[&anna]);
+    work(&anna, order, "seal worn through");
+    fleet.settle(&[&anna]);
+    fleet.withdraw(first);
+    fleet.settle(&[&anna]);
+
+    fleet.assign(order, anna.technician);
+    fleet.settle(&[&anna]);
+
+    let job = anna.device().job(order).expect("Anna has the job again").job;
+    assert_eq!((job.parts.len(), job.reports.len(), job.events.len()), (1, 1, 2));
+}
+
+#[test]
+fn an_order_cancelled_while_somebody_works_on_it_goes_to_a_reviewer() {
+    let fleet = Fleet::open();
+    let anna = fleet.phone("Anna");
+    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
+    fleet.assign(order, anna.technician);
+    fleet.settle(&[&anna]);
+
+    anna.device().start_visit(order).expect("the visit starts");
+    anna.device().use_part(order, &seal_kit()).expect("a part is recorded");
+    anna.device().write_report(order, &report("seal worn through")).expect("the report is written");
+    let cancelled = fieldsync::fields! { "cancelled" => true, "reason" => "customer called" };
+    fleet.edit("work_order", order, vec![("cancelled", cancelled)]).expect("the office cancels");
+    assert_eq!(fleet.status(order), Status::Cancelled, "nothing was known of any work");
+    fleet.settle(&[&anna]);
+
+    assert_eq!(fleet.status(order), Status::Submitted);
+    assert_eq!(fleet.job(order).parts.len(), 1);
+}
