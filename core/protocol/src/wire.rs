@@ -12,6 +12,8 @@ pub const MEDIA_TYPE: &str = "application/vnd.fieldsync+cbor";
 pub const PROTOCOL_VERSION: u16 = 1;
 
 const LEVEL: i32 = 3;
+/// Up to this size a body may be compressed at any ratio: honest text can repeat itself, and this much does not hurt.
+const RATIO_FREE_BYTES: usize = 1_048_576;
 
 /// Why a packed message could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +47,7 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, UnpackError> {
     if bytes.len() > WIRE_BYTES_MAX {
         return Err(UnpackError::TooLarge);
     }
-    let limit = BODY_BYTES_MAX.min(bytes.len().saturating_mul(INFLATE_RATIO_MAX).max(4_096));
+    let limit = BODY_BYTES_MAX.min(bytes.len().saturating_mul(INFLATE_RATIO_MAX).max(RATIO_FREE_BYTES));
     let decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|_| UnpackError::Compression)?;
     let mut body = Vec::new();
     decoder.take(limit as u64 + 1).read_to_end(&mut body).map_err(|_| UnpackError::Compression)?;

@@ -222,11 +222,13 @@ fn work_on_a_job_taken_away_meanwhile_arrives_and_later_work_is_held() {
     anna.sync(office, vec![]);
     withdraw(office, assignment);
 
-    let late = anna.sync(office, vec![note(&anna, office, job, "done before I knew")]);
+    let late_note = note(&anna, office, job, "done before I knew");
+    let late = anna.sync(office, vec![late_note.clone()]);
     let held = anna.sync(office, vec![note(&anna, office, job, "done after I knew")]);
 
     assert!(matches!(late.outcomes[0].1, Outcome::Accepted { .. }));
     assert!(late.left.contains(&job));
+    assert!(late.left.contains(&late_note.id), "late work leaves the phone with its job");
     assert_eq!(late.fingerprint.expect("last page").own.count, 0);
     assert!(matches!(held.outcomes[0].1, Outcome::Held { code: Code::Withdrawn }));
     let kept = office.read(|txn| txn.all_held(true)).expect("held");
