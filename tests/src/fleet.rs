@@ -51,7 +51,7 @@ pub struct Fleet {
     pub office: Office,
     /// Everybody's clock.
     pub clock: Arc<Hand>,
-    server: Server,
+    server: Option<Server>,
     seeds: AtomicU64,
     folder: tempfile::TempDir,
     runtime: Arc<Runtime>,
@@ -67,12 +67,43 @@ impl Fleet {
         let entropy = Arc::new(SeededEntropy::new(0));
         let server = Server::start(&folder.path().join("office"), clock.clone(), entropy, &runtime);
         let office = server.office().clone();
-        Self { office, clock, server, seeds: AtomicU64::new(1), folder, runtime }
+        Self { office, clock, server: Some(server), seeds: AtomicU64::new(1), folder, runtime }
     }
 
     /// Where the server listens: host and port.
     pub fn address(&self) -> String {
-        self.server.address().to_string()
+        self.server().address().to_string()
+    }
+
+    fn server(&self) -> &Server {
+        self.server.as_ref().expect("the server runs")
+    }
+
+    /// A copy of the office's database as it is now.
+    pub fn back_up(&self) -> PathBuf {
+        let path = self.folder.path().join(format!("backup-{}", self.seeds.fetch_add(1, Ordering::SeqCst)));
+        self.office.store.backup(&path).expect("a backup can be made");
+        path
+    }
+
+    /// Puts an older database in the office's place, by hand and without a word to anybody, and starts the server again
+    /// where it was. Phones that were open go on.
+    pub fn restore(&mut self, backup: &Path) {
+        let address = self.server().address();
+        let folder = self.folder.path().join("office");
+        // The harness holds the store too; letting go of it takes a stand-in.
+        let server = self.server.take().expect("the server runs");
+        server.stop(&mut self.office, &self.runtime);
+        let database = folder.join("office.sqlite");
+        for rest in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(folder.join(format!("office.sqlite{rest}")));
+        }
+        std::fs::copy(backup, database).expect("a backup can be put in place");
+        let entropy = Arc::new(SeededEntropy::new(self.seeds.fetch_add(1, Ordering::SeqCst) | 1 << 32));
+        let server = Server::start_at(address, &folder, self.clock.clone(), entropy, &self.runtime);
+        assert!(server.was_older(), "the server notices by itself");
+        self.office = server.office().clone();
+        self.server = Some(server);
     }
 
     /// The runtime that requests run on.
@@ -145,6 +176,26 @@ impl Fleet {
         ];
         self.edit("work_order", id, groups).expect("an order can be added");
         id
+    }
+
+    /// So many orders for `customer`, all with this technician, entered at once.
+    pub fn orders(&self, customer: RecordId, count: usize, technician: RecordId) -> Vec<RecordId> {
+        let ids: Vec<RecordId> = (0..count).map(|_| self.office.new_id()).collect();
+        let drafts = ids.iter().enumerate().flat_map(|(n, id)| {
+            let order = vec![
+                ("origin", fields! { "channel" => "phone" }),
+                ("problem", fields! { "text" => format!("job {n}") }),
+                ("parties", fields! { "customer" => customer }),
+                ("plan", fields! { "priority" => "normal" }),
+            ];
+            let plan = fields! { "work_order" => *id, "technician" => technician };
+            [
+                Draft { kind: "work_order", id: *id, groups: order, context: None },
+                Draft::one("assignment", self.office.new_id(), "plan", plan),
+            ]
+        });
+        commit(&self.office, &OPERATOR, drafts.collect()).expect("orders can be added");
+        ids
     }
 
     /// Sends a technician to an order, and returns the assignment.

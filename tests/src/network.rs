@@ -72,6 +72,11 @@ impl Network {
         lock(&self.faults).extend(faults);
     }
 
+    /// Forgets the faults that no request has met yet.
+    pub fn calm(&self) {
+        lock(&self.faults).clear();
+    }
+
     /// Requests made so far, whatever became of them.
     pub fn requests(&self) -> u32 {
         self.requests.load(Ordering::SeqCst)

@@ -9,6 +9,7 @@ mod network;
 mod on_site;
 mod photo;
 mod refused;
+mod restored;
 mod scope;
 mod signed;
 mod taken_away;

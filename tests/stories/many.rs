@@ -1,7 +1,7 @@
 //! Two thousand values written offline into the same thousand records: none is lost.
 
-use fieldsync::{FieldsExt, RecordId};
 use fieldsync::work::ReportEntry;
+use fieldsync::{Draft, FieldsExt, RecordId, fields};
 use fieldsync_protocol::show;
 use fieldsync_tests::fleet::{Fleet, Phone};
 
@@ -12,15 +12,15 @@ const RECORDS: usize = 1_000;
 fn prepared(fleet: &Fleet) -> (Phone, Phone, Vec<(RecordId, RecordId)>) {
     let phone = fleet.phone("Anna");
     let tablet = fleet.phone_of("Anna's tablet", phone.technician);
-    let customer = fleet.customer("Quarry North");
-    let orders: Vec<RecordId> = (0..RECORDS).map(|n| fleet.order(customer, &format!("job {n}"))).collect();
-    for order in &orders {
-        fleet.assign(*order, phone.technician);
-    }
+    let orders = fleet.orders(fleet.customer("Quarry North"), RECORDS, phone.technician);
     phone.sync();
-    let begin = ReportEntry { outcome: Some("temporary".into()), ..ReportEntry::default() };
-    let report = |order: RecordId| phone.device().write_report(order, &begin).expect("the report is begun");
-    let reports = orders.into_iter().map(|order| (order, report(order))).collect();
+    let reports: Vec<_> = orders.into_iter().map(|order| (order, phone.device().new_id())).collect();
+    let begin = |(order, report): &(RecordId, RecordId)| {
+        Draft::of("work_report", *report)
+            .set("subject", fields! { "work_order" => *order, "technician" => phone.technician })
+            .set("outcome", fields! { "outcome" => "temporary" })
+    };
+    phone.device().edit_all(reports.iter().map(begin).collect()).expect("the reports are begun");
     fleet.settle(&[&phone, &tablet]);
     (phone, tablet, reports)
 }

@@ -35,6 +35,7 @@ fn a_photo_resumes_where_it_was_cut_and_is_whole_on_another_phone() {
         rounds += 1;
         assert!(rounds < 20, "every round brings it further");
     }
+    anna.network.calm();
     let after = anna.network.requests();
     fleet.settle(&[&anna]);
 

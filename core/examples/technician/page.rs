@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use fieldsync::protocol::amount::{money, quantity};
 use fieldsync::protocol::job::{Job, WorkReport};
 use fieldsync::read::{JobPage, Waiting, WaitingState};
 use fieldsync::signing::SignatureStatus;
@@ -9,7 +10,7 @@ use fieldsync::{Device, FieldsExt, RecordId};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::text::{Zone, code, ending, fields, money, quantity};
+use crate::text::{Zone, code, ending, fields};
 use crate::{Answer, lookup, read};
 
 pub(crate) fn show(device: &Device, job: &str, zone: Zone) -> Result<Answer, Failure> {

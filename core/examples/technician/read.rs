@@ -1,12 +1,13 @@
 //! Lists: jobs, days, histories, search.
 
+use fieldsync::protocol::amount::{money, quantity};
 use fieldsync::Device;
 use fieldsync::read::{JobFilter, JobSummary, Missing};
 use serde_json::json;
 
 use crate::args::{DayOf, Find, JobOf, Jobs, Search};
 use crate::failure::Failure;
-use crate::text::{Table, Zone, money, quantity, short};
+use crate::text::{Table, Zone, short};
 use crate::{Answer, lookup};
 
 pub(crate) fn jobs(device: &Device, arguments: &Jobs, zone: Zone) -> Result<Answer, Failure> {

@@ -111,26 +111,6 @@ pub(crate) fn short(text: &str, length: usize) -> String {
     format!("{kept}…")
 }
 
-/// Thousandths as people write them.
-pub(crate) fn quantity(milli: i64) -> String {
-    decimal(milli, 3)
-}
-
-/// Minor units with their currency.
-pub(crate) fn money(minor: i64, currency: &str) -> String {
-    let (sign, minor) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());
-    format!("{sign}{}.{:02} {currency}", minor / 100, minor % 100)
-}
-
-fn decimal(scaled: i64, places: u32) -> String {
-    let scale = 10_u64.pow(places);
-    let (sign, scaled) = (if scaled < 0 { "-" } else { "" }, scaled.unsigned_abs());
-    let fraction = format!("{:0width$}", scaled % scale, width = places as usize);
-    let fraction = fraction.trim_end_matches('0');
-    let dot = if fraction.is_empty() { "" } else { "." };
-    format!("{sign}{}{dot}{fraction}", scaled / scale)
-}
-
 /// A quantity as typed, in thousandths.
 pub(crate) fn thousandths(typed: &str) -> Result<i64, Failure> {
     let wrong = || Failure::Usage("a quantity is a number with up to three decimals, as 1.5".to_owned());

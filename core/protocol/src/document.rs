@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ed25519_dalek::{Signer, SigningKey};
 use serde::{Deserialize, Serialize};
 
+use crate::amount;
 use crate::encode;
 use crate::enrol::{Certificate, verifies};
 use crate::ids::{DeviceId, Hash, PublicKey, RecordId, SignatureBytes};
@@ -262,15 +263,15 @@ fn leaves(voucher: &Voucher) -> BTreeMap<String, String> {
         while leaves.contains_key(&place) {
             place.push('\'');
         }
-        let price = part.price_minor.map(|price| format!(" at {price} {}", part.currency.as_deref().unwrap_or("")));
-        let line = format!("{} × 1/1000 {}{}", part.quantity_milli, part.unit, price.unwrap_or_default());
-        leaves.insert(place, line);
+        let price = part.price_minor.map(|price| amount::money(price, part.currency.as_deref().unwrap_or_default()));
+        let price = price.map(|price| format!(" at {price}")).unwrap_or_default();
+        leaves.insert(place, format!("{} {}{price}", amount::quantity(part.quantity_milli), part.unit));
     }
     for (activity, minutes) in &voucher.minutes {
         leaves.insert(format!("time / {activity}"), format!("{minutes} min"));
     }
     for (currency, minor) in &voucher.totals {
-        leaves.insert(format!("total / {currency}"), minor.to_string());
+        leaves.insert(format!("total / {currency}"), amount::money(*minor, currency));
     }
     for photo in &voucher.photos {
         leaves.insert(format!("photo / {photo}"), "present".to_owned());

@@ -35,6 +35,7 @@
 //! assert_eq!(office.siblings("hazards").count(), 1); // an edit that had seen both replaces both
 //! ```
 
+pub mod amount;
 pub mod document;
 pub mod edit;
 pub mod encode;

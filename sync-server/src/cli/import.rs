@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use fieldsync_protocol::amount::money;
 
 use super::enter;
 use super::table::table;
 use crate::config::Place;
 use crate::import::load::{Earlier, Loaded, load, source_of};
-use crate::import::{Import, ImportOptions, minor_digits, read};
+use crate::import::{Import, ImportOptions, read};
 use crate::people::OPERATOR;
 
 /// Rejected rows listed by default.
@@ -147,16 +148,6 @@ fn rejected(import: &Import, loaded: &Loaded, all: bool) -> String {
         text.push_str(&format!("... and {} more; --all lists them.\n", rows.len() - shown));
     }
     text
-}
-
-/// An amount with the digits its currency has.
-fn money(minor: i64, currency: &str) -> String {
-    let digits = minor_digits(currency) as usize;
-    let sign = if minor < 0 { "-" } else { "" };
-    let plain = format!("{:0width$}", minor.unsigned_abs(), width = digits + 1);
-    let (whole, part) = plain.split_at(plain.len() - digits);
-    let point = if digits > 0 { "." } else { "" };
-    format!("{sign}{whole}{point}{part} {currency}")
 }
 
 fn short(text: &str) -> String {

@@ -39,11 +39,20 @@ pub(super) fn field_label(field: &str) -> String {
         "quantity_milli" => "Quantity".to_owned(),
         "remaining" => "Remaining hazards".to_owned(),
         "changed" => "Changed settings".to_owned(),
-        "text" => "Text".to_owned(),
         other => {
             let stem = other.strip_suffix("_ms").or_else(|| other.strip_suffix("_minor")).unwrap_or(other);
             humanised(stem)
         }
+    }
+}
+
+/// The label of a field where it stands: the only text of a group is called what the group is called.
+fn label_in(kind: &str, group: &str, field: &str) -> String {
+    match (field, group) {
+        ("text", "text") => kind_label(kind),
+        ("text", "outcome") => "In words".to_owned(),
+        ("text", group) => group_label(group),
+        (field, _) => field_label(field),
     }
 }
 
@@ -72,10 +81,11 @@ impl Speaker<'_> {
         let known = kinds::kind(kind).and_then(|kind| kind.group(group)).map_or(&[][..], |group| group.fields);
         let unknown = fields.keys().filter(|name| known.iter().all(|field| field.name != name.as_str()));
         let names = known.iter().map(|field| field.name).chain(unknown.map(String::as_str));
+        let label = |name: &str| label_in(kind, group, name);
         names
             .filter(|name| !matches!(fields.get(*name), None | Some(Value::Null)))
             .filter(|name| !(*name == "currency" && known.iter().any(|field| field.holds == Type::Money)))
-            .map(|name| (field_label(name), self.value(kind, group, fields, name)))
+            .map(|name| (label(name), self.value(kind, group, fields, name)))
             .collect()
     }
 
@@ -83,7 +93,8 @@ impl Speaker<'_> {
     pub(super) fn value(&self, kind: &str, group: &str, fields: &Fields, name: &str) -> String {
         let Some(value) = fields.get(name) else { return String::new() };
         let table = kinds::kind(kind).and_then(|kind| kind.group(group));
-        let holds = table.and_then(|group| group.fields.iter().find(|field| field.name == name)).map(|field| field.holds);
+        let holds =
+            table.and_then(|group| group.fields.iter().find(|field| field.name == name)).map(|field| field.holds);
         match (holds, value) {
             (Some(Type::Time), Value::Int(ms)) => self.zone.full(*ms).text,
             (Some(Type::Money), Value::Int(minor)) => show::money(*minor, fields.text("currency").unwrap_or("")),
@@ -110,7 +121,7 @@ impl Speaker<'_> {
             .filter_map(|name| {
                 let old = brief(&self.value(kind, group, before_fields, name));
                 let new = brief(&self.value(kind, group, after, name));
-                let label = field_label(name);
+                let label = label_in(kind, group, name);
                 match (old.is_empty(), new.is_empty()) {
                     (true, true) => None,
                     (true, false) => Some(format!("{label}: {new}")),
@@ -147,7 +158,11 @@ fn plain(value: &Value) -> String {
         Value::List(list) => list.iter().map(plain).collect::<Vec<_>>().join("; "),
         Value::Map(map) => match (map.text("name"), map.text("old"), map.text("new")) {
             (Some(name), old, Some(new)) => format!("{name}: {} → {new}", old.unwrap_or("")),
-            _ => map.iter().map(|(name, value)| format!("{}: {}", humanised(name), plain(value))).collect::<Vec<_>>().join(", "),
+            _ => map
+                .iter()
+                .map(|(name, value)| format!("{}: {}", humanised(name), plain(value)))
+                .collect::<Vec<_>>()
+                .join(", "),
         },
     }
 }

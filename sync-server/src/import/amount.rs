@@ -3,24 +3,6 @@
 //! Point and comma change their meaning with the country. Most amounts show which one divides the decimals; the few that
 //! do not (1,234) follow the rest of the file. More decimals than the currency has are rounded, half away from zero.
 
-/// Currencies that divide into something else than hundredths, with their number of decimals.
-const OTHER_DIGITS: [(&str, u32); 14] = [
-    ("BHD", 3),
-    ("CLP", 0),
-    ("IQD", 3),
-    ("ISK", 0),
-    ("JOD", 3),
-    ("JPY", 0),
-    ("KRW", 0),
-    ("KWD", 3),
-    ("OMR", 3),
-    ("PYG", 0),
-    ("TND", 3),
-    ("UGX", 0),
-    ("VND", 0),
-    ("XAF", 0),
-];
-
 /// Words and signs for currencies, longest first, and the codes each may stand for. A sign may stand for several.
 const MARKS: [(&str, &[&str]); 24] = [
     ("EURO", &["EUR"]),
@@ -54,11 +36,6 @@ const CELL_BYTES_MAX: usize = 64;
 
 /// Most digits before the decimals: beyond that a cell is a serial number.
 const WHOLE_DIGITS_MAX: usize = 13;
-
-/// How many decimals a currency has.
-pub fn minor_digits(currency: &str) -> u32 {
-    OTHER_DIGITS.iter().find(|(code, _)| *code == currency).map_or(2, |(_, digits)| *digits)
-}
 
 /// What one cell says, as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -294,6 +271,8 @@ fn other_than(mark: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use fieldsync_protocol::amount::minor_digits;
+
     use super::*;
 
     fn minor(cell: &str, mark: DecimalMark) -> Settled {

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use self::amount::minor_digits;
+pub use fieldsync_protocol::amount::minor_digits;
 pub use self::mapping::{Column, Field};
 pub use self::preview::Preview;
 pub use self::reject::{RejectReason, RejectedRow};

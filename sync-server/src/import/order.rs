@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fieldsync_protocol::amount::minor_digits;
+
 use super::amount::{self, AmountEvidence, AmountReading, DecimalMark};
 use super::day::{self, DayEvidence, DayOrder, DayReading};
 use super::mapping::{self, Column, Field, Mapping};
@@ -248,7 +250,7 @@ impl<'a> Context<'a> {
         let Some(cell) = cell_of(row, column) else { return Ok(None) };
         let (value, column) = (shortened(cell), self.column_name(column));
         let reading = amount::read(cell, &self.currency);
-        match reading.settle(self.decimal_mark, amount::minor_digits(&self.currency)) {
+        match reading.settle(self.decimal_mark, minor_digits(&self.currency)) {
             amount::Settled::Minor { minor, assumed } => {
                 if assumed {
                     warnings.on_line(

@@ -141,9 +141,11 @@ fn tabs(
         is_empty: count == 0,
     };
     let mut tabs = vec![tab("slate", "All", "", counts.values().sum())];
-    tabs.extend(Status::ALL.into_iter().map(|status| {
-        tab(tone(status), status.label(), status.name(), counts.get(&status).copied().unwrap_or(0))
-    }));
+    tabs.extend(
+        Status::ALL
+            .into_iter()
+            .map(|status| tab(tone(status), status.label(), status.name(), counts.get(&status).copied().unwrap_or(0))),
+    );
     let needs_person = txn.count_jobs(&JobQuery { needs_person: true, ..query.clone() })?;
     let late = txn.count_jobs(&JobQuery { late: true, ..query.clone() })?;
     let attention =
@@ -159,7 +161,13 @@ fn filter(asked: &Asked, team: &[Mate]) -> Filter {
     };
     let mut technicians = vec![choice("", "Anyone", &asked.technician)];
     technicians.extend(team.iter().map(|mate| choice(&mate.id.to_string(), &mate.name, &asked.technician)));
-    let dues = [("", "Any time"), ("past", "Before today"), ("today", "Today"), ("tomorrow", "Tomorrow"), ("week", "Next 7 days")];
+    let dues = [
+        ("", "Any time"),
+        ("past", "Before today"),
+        ("today", "Today"),
+        ("tomorrow", "Tomorrow"),
+        ("week", "Next 7 days"),
+    ];
     let cleared = Asked { status: asked.status.clone(), sort: asked.sort.clone(), ..Asked::default() };
     Filter {
         status: asked.status.clone(),
@@ -218,10 +226,10 @@ fn row(desk: &Desk, team: &[Mate], job: JobRow) -> Row {
     let is_open = !matches!(job.status, Status::Approved | Status::Cancelled);
     let names: Vec<String> = job.technicians.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let contacts = team.iter().filter(|mate| names.contains(&mate.name)).filter_map(|mate| mate.contact_ms);
-    let heard = contacts.max().filter(|_| is_open).map(|ms| Heard {
-        when: desk.zone.ago(ms, now_ms),
-        is_long_ago: now_ms - ms > LONG_AGO_MS,
-    });
+    let heard = contacts
+        .max()
+        .filter(|_| is_open)
+        .map(|ms| Heard { when: desk.zone.ago(ms, now_ms), is_long_ago: now_ms - ms > LONG_AGO_MS });
     Row {
         href: format!("/jobs/{}", job.id),
         status: status(job.status),

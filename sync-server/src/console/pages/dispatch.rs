@@ -28,7 +28,8 @@ fn page(desk: &Desk, txn: &mut dyn Txn, order: RecordId) -> Result<Dispatch, Fai
     let row = txn.job(order)?.ok_or(Failure::NotFound)?;
     let word = loaded.job.group("plan").map(|plan| text(plan, "priority")).unwrap_or_default();
     let assigned = loaded.job.technicians();
-    let planned = loaded.job.assignments.iter().filter(|known| known.is_live()).filter_map(|known| known.planned_from_ms).min();
+    let planned =
+        loaded.job.assignments.iter().filter(|known| known.is_live()).filter_map(|known| known.planned_from_ms).min();
     Ok(Dispatch {
         frame: desk.frame(txn, format!("Dispatch {}", row.number), Place::Board)?,
         job_href: format!("/jobs/{order}"),
@@ -43,7 +44,6 @@ fn page(desk: &Desk, txn: &mut dyn Txn, order: RecordId) -> Result<Dispatch, Fai
         problem: row.problem,
         customer: row.customer,
         site: row.site,
-        error: None,
     })
 }
 
@@ -110,13 +110,7 @@ pub(super) async fn dispatch(
 }
 
 /// New assignments for whoever is new, withdrawals for whoever was unticked, and another start where it changed.
-fn changes(
-    desk: &Desk,
-    loaded: &Loaded,
-    chosen: &[RecordId],
-    start_ms: Option<i64>,
-    seen: &Version,
-) -> Vec<Draft> {
+fn changes(desk: &Desk, loaded: &Loaded, chosen: &[RecordId], start_ms: Option<i64>, seen: &Version) -> Vec<Draft> {
     let job = &loaded.job;
     let mut drafts = Vec::new();
     for assignment in job.assignments.iter().filter(|assignment| assignment.is_live()) {

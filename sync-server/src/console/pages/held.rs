@@ -88,15 +88,14 @@ pub(super) async fn release(desk: Desk, Form(chosen): Form<Chosen>) -> Result<Re
 pub(super) async fn discard(desk: Desk, Form(chosen): Form<Chosen>) -> Result<Response, Failure> {
     let ids = chosen.ids()?;
     let outcome = desk.write(move |desk, txn| decide_all(desk, txn, &ids, put_away)).await;
-    desk.outcome("/held", outcome.map(|()| "Discarded: it stays readable in the office's store and is applied to nothing."))
+    desk.outcome(
+        "/held",
+        outcome.map(|()| "Discarded: it stays readable in the office's store and is applied to nothing."),
+    )
 }
 
-type Decide = fn(
-    &crate::office::Office,
-    &mut dyn Txn,
-    &fieldsync_protocol::rights::Actor,
-    RecordId,
-) -> Result<(), EditError>;
+type Decide =
+    fn(&crate::office::Office, &mut dyn Txn, &fieldsync_protocol::rights::Actor, RecordId) -> Result<(), EditError>;
 
 fn decide_all(desk: &Desk, txn: &mut dyn Txn, ids: &[RecordId], decide: Decide) -> Result<(), Failure> {
     // Ids grow with arrival, so what a record needs first comes first.
@@ -119,12 +118,7 @@ fn bundles(held: Vec<store::Held>) -> Vec<Vec<store::Held>> {
     bundles
 }
 
-fn bundle_item(
-    desk: &Desk,
-    txn: &mut dyn Txn,
-    people: &mut People,
-    bundle: &[store::Held],
-) -> Result<Held, Failure> {
+fn bundle_item(desk: &Desk, txn: &mut dyn Txn, people: &mut People, bundle: &[store::Held]) -> Result<Held, Failure> {
     let first = bundle.first().ok_or(Failure::NotFound)?;
     let mut changes = Vec::new();
     for held in bundle {
@@ -163,7 +157,7 @@ fn changes_of(
 ) -> Result<Vec<HeldChange>, Failure> {
     let names: Names = people.names_in(txn, &held.edit.fields)?;
     let speaker = Speaker { zone: desk.zone, names: &names };
-    let prefix = format!("{}, {}", kind_label(&held.kind), group_label(&held.edit.group).to_lowercase());
+    let kind = kind_label(&held.kind);
     let facts = speaker.facts(&held.kind, &held.edit.group, &held.edit.fields);
     let current: BTreeMap<String, String> =
         now.map(|now| speaker.facts(&held.kind, &held.edit.group, now)).unwrap_or_default().into_iter().collect();
@@ -173,7 +167,7 @@ fn changes_of(
         .filter(|(label, _)| !hidden.contains(&label.as_str()))
         .map(|(label, value)| HeldChange {
             now: current.get(&label).cloned().unwrap_or_default(),
-            field: format!("{prefix}: {}", label.to_lowercase()),
+            field: if label == kind { label } else { format!("{kind}: {}", label.to_lowercase()) },
             held: value,
         })
         .collect())

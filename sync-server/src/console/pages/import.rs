@@ -58,7 +58,8 @@ impl Uploads {
         let mut waiting = self.waiting.lock().expect("nobody panics while holding this lock");
         waiting.retain(|_, known| upload.since_ms - known.since_ms < WAITING_MS);
         while waiting.len() >= WAITING_MAX && !waiting.contains_key(&token) {
-            let Some(oldest) = waiting.iter().min_by_key(|(_, known)| known.since_ms).map(|(token, _)| token.clone()) else {
+            let Some(oldest) = waiting.iter().min_by_key(|(_, known)| known.since_ms).map(|(token, _)| token.clone())
+            else {
                 break;
             };
             waiting.remove(&oldest);
@@ -85,9 +86,7 @@ pub(super) async fn show(desk: Desk) -> Result<Response, Failure> {
         .read(|desk, txn| {
             Ok(view::Upload {
                 frame: desk.frame(txn, "Import", Place::Import)?,
-                error: None,
                 bytes_max: format!("{} MB", FILE_BYTES_MAX / 1_048_576),
-                earlier: Vec::new(),
             })
         })
         .await?;
@@ -103,7 +102,12 @@ pub(super) async fn upload(desk: Desk, mut form: Multipart) -> Result<Response, 
                 let name: String = field.file_name().unwrap_or("a file").chars().take(NAME_CHARS_MAX).collect();
                 match field.bytes().await {
                     Ok(bytes) => found = Some((name, bytes)),
-                    Err(_) => return back(format!("The file did not arrive whole, or is larger than {} MB.", FILE_BYTES_MAX / 1_048_576)),
+                    Err(_) => {
+                        return back(format!(
+                            "The file did not arrive whole, or is larger than {} MB.",
+                            FILE_BYTES_MAX / 1_048_576
+                        ));
+                    }
                 }
             }
             Ok(Some(_)) => {}
@@ -305,7 +309,8 @@ fn row(desk: &Desk, order: &ImportedOrder) -> view::PreviewRow {
 }
 
 fn faults(rejected: &[RejectedRow]) -> Vec<view::Fault> {
-    let fault = |row: &RejectedRow| view::Fault { line: count(row.line), reason: row.reason.clone(), text: row.raw.clone() };
+    let fault =
+        |row: &RejectedRow| view::Fault { line: count(row.line), reason: row.reason.clone(), text: row.raw.clone() };
     rejected.iter().take(REJECTED_SHOWN).map(fault).collect()
 }
 

@@ -87,12 +87,7 @@ pub(super) async fn sign_out(State(console): State<Console>, headers: HeaderMap)
 async fn page(console: &Console, name: String, next: &str, error: Option<&str>) -> Result<Response, Failure> {
     let office = console.state.office.clone();
     let tenant = blocking(move || Ok(office.read(|txn| txn.tenant())?)).await?;
-    let page = Login {
-        office: tenant.name,
-        name,
-        next: own_path(next).to_owned(),
-        error: error.map(str::to_owned),
-    };
+    let page = Login { office: tenant.name, name, next: own_path(next).to_owned(), error: error.map(str::to_owned) };
     Ok(open_page(&page))
 }
 

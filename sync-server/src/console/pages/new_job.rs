@@ -146,7 +146,9 @@ fn drafts(desk: &Desk, txn: &mut dyn Txn, order: RecordId, entered: &Entered) ->
         }
     };
     let of_customer = |group: &'static str| {
-        move |record: &Record| show::fields(record, group).is_none_or(|place| place.id("customer").is_none_or(|id| id == customer))
+        move |record: &Record| {
+            show::fields(record, group).is_none_or(|place| place.id("customer").is_none_or(|id| id == customer))
+        }
     };
     let site = match entered.site.as_str() {
         "" => None,

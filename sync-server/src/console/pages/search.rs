@@ -80,7 +80,8 @@ fn orders(desk: &Desk, txn: &mut dyn Txn, query: &str) -> Result<Option<(i64, Se
     let hits = txn.jobs(&asked)?.into_iter().map(|row| {
         let is_open = !matches!(row.status, Status::Approved | Status::Cancelled);
         let due = row.due_ms.map(|ms| desk.zone.due(ms, desk.now_ms(), is_open).when.text);
-        let aside: Vec<String> = [Some(row.customer), due].into_iter().flatten().filter(|text| !text.is_empty()).collect();
+        let aside: Vec<String> =
+            [Some(row.customer), due].into_iter().flatten().filter(|text| !text.is_empty()).collect();
         Hit {
             href: format!("/jobs/{}", row.id),
             title: row.number,

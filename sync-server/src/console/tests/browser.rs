@@ -62,7 +62,8 @@ impl Browser {
 
     /// Uploads a file as a form does.
     pub(super) async fn upload(&mut self, path: &str, name: &str, content: &[u8]) -> Page {
-        let mut body = format!("--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n").into_bytes();
+        let mut body = format!("--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n")
+            .into_bytes();
         body.extend_from_slice(content);
         body.extend_from_slice(b"\r\n--edge--\r\n");
         let request = Request::post(path)

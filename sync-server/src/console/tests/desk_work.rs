@@ -29,7 +29,7 @@ async fn an_order_is_written_dispatched_and_found_on_the_board() {
     assert!(page.body.contains("L/H bucket cyl leaking &#60;b&#62;badly"));
     assert!(page.body.contains("dispatched it to Wei Zhang"));
     assert!(page.body.contains("datetime=\"2026-11-24T08:00:00.000Z\""), "the due time is the office's");
-    let again = browser.get(&created.location().to_owned()).await;
+    let again = browser.get(created.location()).await;
     assert!(!again.body.contains("is registered."), "a message is shown once");
     for query in ["?q=%E5%A4%A9%E5%B1%B1", "?q=lh+bucket", "?status=dispatched&sort=due"] {
         let board = browser.get(&format!("/board{query}")).await;
@@ -129,11 +129,15 @@ async fn a_conflict_is_decided_with_one_click_and_the_decision_is_taken_back() {
     assert_eq!(show::conflicts(&world.record(record)).len(), 1);
     let mut browser = world.signed_in().await;
     let page = browser.get(&format!("/jobs/{order}")).await;
-    assert!(page.body.contains("Both started from") && page.body.contains("Text: pump leaks<"), "{}", page.body);
+    assert!(page.body.contains("Both started from") && page.body.contains("Problem: pump leaks<"), "{}", page.body);
     let mark = "pump leaks at the flange</dd>";
     let field = |name: &str| page.field_after(mark, name);
-    let form =
-        [("record", field("record")), ("group", field("group")), ("version", field("version")), ("keep", field("keep"))];
+    let form = [
+        ("record", field("record")),
+        ("group", field("group")),
+        ("version", field("version")),
+        ("keep", field("keep")),
+    ];
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
 
     let decided = browser.post(&format!("/jobs/{order}/resolve"), &form).await;
@@ -164,8 +168,10 @@ async fn a_decision_never_overwrites_a_value_its_page_had_not_shown() {
     let mut browser = world.signed_in().await;
     let page = browser.get(&format!("/jobs/{order}")).await;
     let mark = "pump leaks at the flange</dd>";
-    let form: Vec<(String, String)> =
-        ["record", "group", "version", "keep"].iter().map(|name| ((*name).to_owned(), page.field_after(mark, name))).collect();
+    let form: Vec<(String, String)> = ["record", "group", "version", "keep"]
+        .iter()
+        .map(|name| ((*name).to_owned(), page.field_after(mark, name)))
+        .collect();
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let draft = crate::sync::edit::Draft {
         kind: "work_order",
@@ -234,15 +240,32 @@ async fn late_work_is_released_and_shows_as_its_authors() {
     assert!(browser.get("/held").await.body.contains("Nothing waits for you"));
 }
 
-fn hold(world: &World, note: fieldsync_protocol::RecordId, order: fieldsync_protocol::RecordId, text: fieldsync_protocol::Fields) {
+fn hold(
+    world: &World,
+    note: fieldsync_protocol::RecordId,
+    order: fieldsync_protocol::RecordId,
+    text: fieldsync_protocol::Fields,
+) {
     use fieldsync_protocol::{Dot, Edit, PersonId, ReplicaId, Stamp, Trust};
-    let stamp = Stamp { person: PersonId(world.wei.0), device: Some(world.device), at_ms: 0, offset_ms: 0, trust: Trust::Compared };
+    let stamp = Stamp {
+        person: PersonId(world.wei.0),
+        device: Some(world.device),
+        at_ms: 0,
+        offset_ms: 0,
+        trust: Trust::Compared,
+    };
     let held = crate::store::Held {
         id: world.office.new_id(),
         kind: "note".into(),
         record: note,
         work_order: Some(order),
-        edit: Edit { dot: Dot { replica: ReplicaId([1; 16]), counter: 1 }, group: "text".into(), fields: text, context: Version::new(), stamp },
+        edit: Edit {
+            dot: Dot { replica: ReplicaId([1; 16]), counter: 1 },
+            group: "text".into(),
+            fields: text,
+            context: Version::new(),
+            stamp,
+        },
         person: PersonId(world.wei.0),
         device: world.device,
         code: fieldsync_protocol::rights::Code::Withdrawn,
@@ -318,7 +341,14 @@ async fn nothing_unreadable_is_a_crash() {
     let order = world.order("pump leaks");
     let mut browser = world.signed_in().await;
 
-    for path in ["/jobs/7", "/jobs/00000000-0000-0000-0000-000000000000", "/devices/x/revoke", "/board?page=-1&day=x&technician=%00", "/board?q=%22%20OR%20*", "/search?q=%FF"] {
+    for path in [
+        "/jobs/7",
+        "/jobs/00000000-0000-0000-0000-000000000000",
+        "/devices/x/revoke",
+        "/board?page=-1&day=x&technician=%00",
+        "/board?q=%22%20OR%20*",
+        "/search?q=%FF",
+    ] {
         let page = browser.get(path).await;
         assert!(!page.status.is_server_error(), "{path}: {}", page.status);
     }

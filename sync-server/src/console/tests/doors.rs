@@ -94,8 +94,7 @@ async fn behind_tls_the_cookies_are_bound_to_it() {
     let state = super::State { is_tls: true, ..world.state.clone() };
     let mut browser = super::Browser::at(super::router(state));
 
-    let page =
-        browser.post_from("/login", &[("name", "ruth"), ("password", PASSWORD)], "https://office.example").await;
+    let page = browser.post_from("/login", &[("name", "ruth"), ("password", PASSWORD)], "https://office.example").await;
 
     let cookie = page.headers.get("set-cookie").and_then(|value| value.to_str().ok()).unwrap_or_default();
     assert!(cookie.starts_with("__Host-fieldsync-session="), "{cookie}");

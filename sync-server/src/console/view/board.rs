@@ -122,10 +122,7 @@ mod tests {
     fn page_numbers_show_both_ends_and_the_neighbours() {
         let shown = page_numbers(50, 110);
 
-        assert_eq!(
-            shown,
-            [Some(1), None, Some(48), Some(49), Some(50), Some(51), Some(52), None, Some(110)]
-        );
+        assert_eq!(shown, [Some(1), None, Some(48), Some(49), Some(50), Some(51), Some(52), None, Some(110)]);
         assert_eq!(page_numbers(1, 1), [Some(1)]);
     }
 }

@@ -3,26 +3,13 @@
 use askama::Template;
 
 use super::frame::Frame;
-use super::show::When;
 
 /// The first step: choosing a file.
 #[derive(Debug, Template)]
 #[template(path = "import.html")]
 pub(crate) struct Upload {
     pub(crate) frame: Frame,
-    pub(crate) error: Option<String>,
     pub(crate) bytes_max: String,
-    pub(crate) earlier: Vec<Earlier>,
-}
-
-/// An import of the past.
-#[derive(Debug, Clone)]
-pub(crate) struct Earlier {
-    pub(crate) file: String,
-    pub(crate) person: String,
-    pub(crate) when: When,
-    pub(crate) imported: String,
-    pub(crate) left_out: String,
 }
 
 /// The second step: what would be imported. Nothing has been written yet.

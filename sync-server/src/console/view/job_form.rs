@@ -65,7 +65,6 @@ pub(crate) struct Dispatch {
     pub(crate) due: Option<Due>,
     pub(crate) technicians: Vec<Candidate>,
     pub(crate) start: String,
-    pub(crate) error: Option<String>,
 }
 
 /// A technician who could do it, and how much is on his table.

@@ -5,7 +5,6 @@
 mod desk;
 mod job;
 
-
 use super::frame::{Flash, Frame, Place};
 use super::show::Zone;
 

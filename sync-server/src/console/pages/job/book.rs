@@ -1,6 +1,7 @@
 //! A job opened for reading: its records, everybody's names, and its history, loaded once for all parts of the page.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use fieldsync_protocol::job::Job;
 use fieldsync_protocol::status::{Status, status};
@@ -144,8 +145,8 @@ impl Book {
         }
         for person in persons {
             let id = RecordId(person.0);
-            if !self.names.contains_key(&id) {
-                self.names.insert(id, people.name(txn, person)?);
+            if let Entry::Vacant(vacant) = self.names.entry(id) {
+                vacant.insert(people.name(txn, person)?);
             }
         }
         Ok(())

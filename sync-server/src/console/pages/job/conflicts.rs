@@ -31,7 +31,7 @@ fn view(book: &Book, record: &Record, conflict: &Open) -> Conflict {
     let versions = conflict.values.iter().map(|value| version(book, record, &conflict.group, value, shown));
     Conflict {
         anchor: format!("conflict-{}-{}", record.id, conflict.group),
-        title: format!("{title} has {count} values that did not know of each other"),
+        title: format!("{title}: {} written without knowing of each other", values_in_words(count)),
         base: base(book, record, conflict),
         versions: versions.collect(),
         rule: rule(book, record, &conflict.group, may_decide),
@@ -40,6 +40,16 @@ fn view(book: &Book, record: &Record, conflict: &Open) -> Conflict {
         record: record.id.to_string(),
         group: conflict.group.clone(),
         seen: version_field(&record.version),
+    }
+}
+
+/// How many values, as a person says it.
+fn values_in_words(count: usize) -> String {
+    match count {
+        1 => "one value".to_owned(),
+        2 => "two values".to_owned(),
+        3 => "three values".to_owned(),
+        more => format!("{more} values"),
     }
 }
 
@@ -108,9 +118,9 @@ fn rule(book: &Book, record: &Record, group: &str, may_decide: bool) -> String {
 /// What deciding touches beyond the record.
 fn effect(book: &Book, record: &Record) -> String {
     let job = book.job();
-    let is_signed = job.latest_document().is_some_and(|document| {
-        job.signatures.iter().any(|signature| signature.document == document.hash)
-    });
+    let is_signed = job
+        .latest_document()
+        .is_some_and(|document| job.signatures.iter().any(|signature| signature.document == document.hash));
     match is_signed && matches!(record.kind.as_str(), "work_order" | "work_report" | "customer" | "site" | "asset") {
         true => "The customer has signed: another value than the signed one is shown as a difference.".to_owned(),
         false => String::new(),
@@ -142,7 +152,8 @@ pub(super) fn decided(book: &Book) -> Vec<Decided> {
 fn is_decision(book: &Book, placed: &Placed) -> bool {
     let entry = &placed.entry;
     let table = kinds::kind(&entry.kind).and_then(|kind| kind.group(&entry.edit.group));
-    let mut contents = entry.replaced.iter().filter_map(|dot| book.said(entry.record, *dot)).map(|said| &said.entry.edit.fields);
+    let mut contents =
+        entry.replaced.iter().filter_map(|dot| book.said(entry.record, *dot)).map(|said| &said.entry.edit.fields);
     let first = contents.next();
     table.is_some_and(|group| group.concurrent == Concurrent::NeedsPerson)
         && first.is_some_and(|first| contents.any(|other| other != first))
@@ -155,7 +166,11 @@ fn decision(book: &Book, placed: &Placed) -> Option<Decided> {
     let replaced = entry.replaced.iter().filter_map(|dot| book.said(entry.record, *dot));
     let kept = replaced.map(|said| &said.entry.edit).find(|edit| says_the_same(&edit.fields, &entry.edit.fields));
     let subject = subject(book, record);
-    let label = if subject.is_empty() { group_label(group) } else { format!("{subject}, {}", group_label(group).to_lowercase()) };
+    let label = if subject.is_empty() {
+        group_label(group)
+    } else {
+        format!("{subject}, {}", group_label(group).to_lowercase())
+    };
     let what = match kept {
         Some(edit) => format!("kept what {} wrote", book.person(edit.stamp.person)),
         None => "wrote a value over both".to_owned(),
@@ -178,7 +193,11 @@ fn decision(book: &Book, placed: &Placed) -> Option<Decided> {
 fn says_the_same(one: &fieldsync_protocol::Fields, other: &fieldsync_protocol::Fields) -> bool {
     use fieldsync_protocol::Value;
     let said = |fields: &fieldsync_protocol::Fields| {
-        fields.iter().filter(|(_, value)| **value != Value::Null).map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>()
+        fields
+            .iter()
+            .filter(|(_, value)| **value != Value::Null)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Vec<_>>()
     };
     said(one) == said(other)
 }
@@ -191,6 +210,9 @@ pub(super) fn proposals(book: &Book, subjects: &[(RecordId, Record)]) -> Vec<Pro
         let speaker = book.speaker();
         let facts = |fields| {
             let facts = speaker.facts(&proposal.subject_kind, &proposal.group, fields);
+            if let [(_, value)] = facts.as_slice() {
+                return value.clone();
+            }
             facts.into_iter().map(|(label, value)| format!("{label}: {value}")).collect::<Vec<_>>().join(" · ")
         };
         let what = subject.and_then(show::name).map(|name| format!(" of {name}")).unwrap_or_default();

@@ -51,7 +51,10 @@ fn view(book: &Book, document: &Frozen) -> Document {
 
 fn verdict(book: &Book, given: Option<&Given>) -> (Chip, String) {
     let Some(given) = given else {
-        return (Chip::new("slate", "Not signed."), "The document is frozen; the customer's answer has not arrived.".to_owned());
+        return (
+            Chip::new("slate", "Not signed."),
+            "The document is frozen; the customer's answer has not arrived.".to_owned(),
+        );
     };
     match verify_in(book.job(), given, &book.desk.state().office.keys.public_root()) {
         Ok(verified) if verified.statement.refused.is_some() => (
@@ -74,7 +77,6 @@ fn signature(book: &Book, given: &Given, statement: Option<&Statement>) -> Signa
     Signature {
         name: statement.map_or_else(|| "unreadable".to_owned(), |statement| statement.signer.clone()),
         role: statement.map(|statement| statement.role.clone()).unwrap_or_default(),
-        place: String::new(),
         when: book.desk.zone.full(signed_ms.saturating_add(given.stamp.offset_ms)),
         refused: statement.and_then(|statement| statement.refused.clone()),
         drawing: Some(draw(&pad)).filter(|drawing| !drawing.paths.is_empty()),
@@ -107,7 +109,8 @@ fn rows(book: &Book, signed: &Voucher) -> Vec<SignedRow> {
     };
     let now = Voucher::of(book.job(), frame);
     let (before, after) = (lines(signed), lines(&now));
-    let now_by_label: BTreeMap<&str, &str> = after.iter().map(|(label, value)| (label.as_str(), value.as_str())).collect();
+    let now_by_label: BTreeMap<&str, &str> =
+        after.iter().map(|(label, value)| (label.as_str(), value.as_str())).collect();
     let mut rows: Vec<SignedRow> = before
         .iter()
         .map(|(label, value)| row(label, value, now_by_label.get(label.as_str()).copied().unwrap_or_default()))

@@ -140,7 +140,9 @@ async fn review(desk: &Desk, order: RecordId, decision: &'static str, reason: St
     desk.write(move |desk, txn| {
         let book = Book::open(desk, txn, order)?;
         if !matches!(book.status, Status::Submitted | Status::CannotComplete) {
-            return Err(Failure::Forbidden("Nothing was changed: there is nothing to review at the moment.".to_owned()));
+            return Err(Failure::Forbidden(
+                "Nothing was changed: there is nothing to review at the moment.".to_owned(),
+            ));
         }
         if decision == "approved"
             && let Some(blocked) = page::approval_blocked(&book)

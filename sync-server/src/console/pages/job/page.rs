@@ -50,7 +50,8 @@ fn head(book: &Book, txn: &mut dyn Txn) -> Result<Head, Failure> {
         let fields = referred(kind).and_then(|record| show::fields(record, group));
         fields.and_then(|fields| fields.text(field)).unwrap_or_default().to_owned()
     };
-    let joined = |parts: &[String]| parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(", ");
+    let joined =
+        |parts: &[String]| parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(", ");
     let first = book.history.iter().find(|placed| placed.entry.record == book.order());
     let registered_ms = first.map_or(book.row.changed_ms, |placed| placed.entry.edit.stamp.happened_ms());
     let serial = text("asset", "identity", "serial");
@@ -191,15 +192,24 @@ fn warnings(book: &Book) -> Vec<Warning> {
         warn("amber", "Late work.", text.to_owned(), None);
     }
     if row.held > 0 {
-        let text = format!("{} for a decision.", counted(row.held.into(), "edit of this job waits", "edits of this job wait"));
+        let text =
+            format!("{} for a decision.", counted(row.held.into(), "edit of this job waits", "edits of this job wait"));
         warn("amber", "Held work.", text, Some(("/held", "Decide")));
     }
     if row.differs {
-        warn("amber", "Differs from what was signed.", "Something changed after the customer signed.".to_owned(), Some(("#documents", "Compare")));
+        warn(
+            "amber",
+            "Differs from what was signed.",
+            "Something changed after the customer signed.".to_owned(),
+            Some(("#documents", "Compare")),
+        );
     }
     if row.missing_blobs > 0 {
-        let text = format!("{} not arrived; they are still on a device.", counted(row.missing_blobs.into(), "photo has", "photos have"));
-        warn("slate", "Photos.", text, None);
+        let text = format!(
+            "{} not arrived yet: still on a device.",
+            counted(row.missing_blobs.into(), "photo has", "photos have")
+        );
+        warn("slate", "On the way.", text, None);
     }
     if let Some(review) = book.job().reviews.last().filter(|_| book.status == Status::Returned) {
         let reason = review.reason.clone().unwrap_or_default();

@@ -27,7 +27,11 @@ impl People {
             user.name
         } else {
             let stored = txn.record(RecordId(person.0))?;
-            stored.as_ref().and_then(|stored| show::name(&stored.record)).unwrap_or("Somebody not known here").to_owned()
+            stored
+                .as_ref()
+                .and_then(|stored| show::name(&stored.record))
+                .unwrap_or("Somebody not known here")
+                .to_owned()
         };
         self.names.insert(person, name.clone());
         Ok(name)

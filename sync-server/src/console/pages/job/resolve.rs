@@ -86,7 +86,10 @@ pub(in crate::console::pages) async fn undo(
             reopen(&book, txn, record, dot)
         })
         .await;
-    desk.outcome(&href(order), outcome.map(|()| "The decision is taken back: the values stand beside each other again."))
+    desk.outcome(
+        &href(order),
+        outcome.map(|()| "The decision is taken back: the values stand beside each other again."),
+    )
 }
 
 fn reopen(book: &Book, txn: &mut dyn Txn, record: RecordId, decision: Dot) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use fieldsync_protocol::document::Statement;
 use fieldsync_protocol::{Fields, FieldsExt, RecordId, Trust, kinds};
 
 use super::book::Book;
@@ -12,6 +13,9 @@ use crate::store::{Action, Placed};
 
 /// Edits of one record that one person made within this time are one thing that happened.
 const TOGETHER_MS: i64 = 2_000;
+/// What is told once when it happened several times in the same minute.
+const SEVERAL: [(&str, &str); 3] =
+    [("used a part", "used parts"), ("added a photo", "added photos"), ("recorded time", "recorded times")];
 /// Groups that say something of their own, however soon they follow.
 const HAPPENS_BY_ITSELF: [&str; 5] = ["withdrawn", "cancelled", "void", "response", "decision"];
 /// A difference between happening and arriving that is worth showing.
@@ -34,11 +38,28 @@ pub(super) fn days(book: &Book) -> Vec<Day> {
         let Some(entry) = entry(book, &group) else { continue };
         let heading = book.desk.zone.heading(group[0].entry.edit.stamp.happened_ms(), book.now_ms);
         match days.last_mut().filter(|day| day.heading == heading) {
-            Some(day) => day.entries.push(entry),
+            Some(day) => append(day, entry),
             None => days.push(Day { heading, entries: vec![entry] }),
         }
     }
     days
+}
+
+/// Adds an entry to a day; the same kind of thing several times in a row is told once.
+fn append(day: &mut Day, entry: Entry) {
+    let plural = SEVERAL.iter().find(|(one, _)| *one == entry.text).map(|(_, many)| *many);
+    if let (Some(many), Some(last)) = (plural, day.entries.last_mut())
+        && (last.text == entry.text || last.text == many)
+        && (&last.person, &last.device) == (&entry.person, &entry.device)
+        && last.happened.text == entry.happened.text
+        && last.arrived.as_ref().map(|when| &when.text) == entry.arrived.as_ref().map(|when| &when.text)
+        && last.marks == entry.marks
+    {
+        last.text = many.to_owned();
+        last.changes.extend(entry.changes);
+        return;
+    }
+    day.entries.push(entry);
 }
 
 fn belongs(group: &[&Placed], placed: &Placed) -> bool {
@@ -99,11 +120,13 @@ struct Said {
 fn words(book: &Book, placed: &Placed) -> Said {
     let entry = &placed.entry;
     let (kind, group, fields) = (entry.kind.as_str(), entry.edit.group.as_str(), &entry.edit.fields);
-    let before = entry.replaced.last().and_then(|dot| book.said(entry.record, *dot)).map(|said| &said.entry.edit.fields);
+    let before =
+        entry.replaced.last().and_then(|dot| book.said(entry.record, *dot)).map(|said| &said.entry.edit.fields);
     let is_decision = entry.replaced.len() > 1;
     let text = |text: &str| Said { text: text.to_owned(), changes: Vec::new() };
     let with = |text: String, change: Option<String>| Said { text, changes: change.into_iter().collect() };
-    let reason = || fields.text("reason").filter(|reason| !reason.is_empty()).map(|reason| format!("“{}”", brief(reason)));
+    let reason =
+        || fields.text("reason").filter(|reason| !reason.is_empty()).map(|reason| format!("“{}”", brief(reason)));
     match (kind, group) {
         ("work_order", "number") | ("signature", "countersignature") | ("assignment", "day") => Said::default(),
         ("work_order", "origin") => with("registered the order".to_owned(), fields.text("source").map(str::to_owned)),
@@ -125,19 +148,17 @@ fn words(book: &Book, placed: &Placed) -> Said {
             with(format!("{} the job", fields.text("response").unwrap_or("answered")), reason())
         }
         ("visit_event", _) => with(event_words(fields).to_owned(), reason()),
-        ("work_report", "subject") => text("began the report"),
+        ("work_report", "subject") => text("wrote the report"),
         ("part_line", "use") => with("used a part".to_owned(), Some(part_words(book, fields))),
         ("time_entry", "time") => with("recorded time".to_owned(), Some(time_words(book, fields))),
         (_, "void") => with(format!("voided a {}", kind_label(kind).to_lowercase()), reason()),
         ("note", "text") => with("wrote a note".to_owned(), fields.text("text").map(brief)),
         ("attachment", "blob") => with("added a photo".to_owned(), fields.text("caption").map(brief)),
         ("document", _) => text("froze the document for the customer"),
-        ("signature", "signature") => text("had it signed, or the refusal noted"),
+        ("signature", "signature") => signed(fields),
         ("review", _) if fields.text("decision") == Some("approved") => text("approved it"),
         ("review", _) => with("returned it".to_owned(), reason()),
-        ("proposal", "proposal") => {
-            with(format!("proposed another {}", proposed(fields)), reason())
-        }
+        ("proposal", "proposal") => with(format!("proposed another {}", proposed(fields)), reason()),
         ("proposal", "decision") if fields.flag("accepted") => text("accepted the proposal"),
         ("proposal", "decision") => with("declined the proposal".to_owned(), reason()),
         _ => {
@@ -146,10 +167,28 @@ fn words(book: &Book, placed: &Placed) -> Said {
                 "work_report" => format!("{} in the report", group_label(group).to_lowercase()),
                 _ => format!("{} of {}", group_label(group).to_lowercase(), kind_label(kind).to_lowercase()),
             };
-            let verb = if is_decision { "decided on the" } else if before.is_none() { "wrote the" } else { "changed the" };
+            let verb = if is_decision {
+                "decided on the"
+            } else if before.is_none() {
+                "wrote the"
+            } else {
+                "changed the"
+            };
             Said { text: format!("{verb} {what}"), changes: book.speaker().changes(kind, group, before, fields) }
         }
     }
+}
+
+fn signed(fields: &Fields) -> Said {
+    let statement = fields.get("statement").and_then(|value| value.as_bytes()).and_then(Statement::from_bytes);
+    let (text, change) = match statement {
+        Some(Statement { signer, refused: Some(reason), .. }) => {
+            (format!("noted that {signer} refused to sign"), Some(format!("“{}”", brief(&reason))))
+        }
+        Some(Statement { signer, role, .. }) => (format!("had it signed by {signer}"), Some(role)),
+        None => ("sent a signature that cannot be read".to_owned(), None),
+    };
+    Said { text, changes: change.filter(|change| !change.is_empty()).into_iter().collect() }
 }
 
 fn event_words(fields: &Fields) -> &'static str {
@@ -173,7 +212,11 @@ fn part_words(book: &Book, fields: &Fields) -> String {
 fn time_words(book: &Book, fields: &Fields) -> String {
     let (from, to) = (fields.int("from_ms").unwrap_or(0), fields.int("to_ms").unwrap_or(0));
     let activity = choice(fields.text("activity").unwrap_or("time"));
-    format!("{activity}: {} from {}", crate::console::view::show::worked(to.saturating_sub(from)), book.desk.zone.clock(from).text)
+    format!(
+        "{activity}: {} from {}",
+        crate::console::view::show::worked(to.saturating_sub(from)),
+        book.desk.zone.clock(from).text
+    )
 }
 
 fn assigned(book: &Book, assignment: RecordId) -> String {

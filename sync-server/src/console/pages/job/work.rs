@@ -47,7 +47,8 @@ pub(super) fn reports(book: &Book) -> Vec<Report> {
 }
 
 fn last_written(book: &Book, record: RecordId) -> i64 {
-    let siblings = book.record(record).into_iter().flat_map(|record| record.groups.values().flat_map(|group| group.values()));
+    let siblings =
+        book.record(record).into_iter().flat_map(|record| record.groups.values().flat_map(|group| group.values()));
     siblings.map(|sibling| sibling.stamp.happened_ms()).max().unwrap_or(book.row.changed_ms)
 }
 
@@ -96,7 +97,7 @@ pub(super) fn times(book: &Book) -> Times {
             person: book.name(entry.technician),
             kind: humanised(&entry.activity),
             from: book.desk.zone.brief(entry.from_ms, book.now_ms),
-            to: Some(book.desk.zone.clock(entry.to_ms)),
+            to: book.desk.zone.clock(entry.to_ms),
             length: worked(entry.to_ms.saturating_sub(entry.from_ms)),
             source: source.unwrap_or_default(),
             voided: entry.void.clone(),

@@ -37,7 +37,6 @@ pub(crate) struct Document {
 pub(crate) struct Signature {
     pub(crate) name: String,
     pub(crate) role: String,
-    pub(crate) place: String,
     pub(crate) when: When,
     pub(crate) refused: Option<String>,
     pub(crate) drawing: Option<Drawing>,

@@ -173,7 +173,7 @@ pub(crate) struct TimeLine {
     pub(crate) person: String,
     pub(crate) kind: String,
     pub(crate) from: When,
-    pub(crate) to: Option<When>,
+    pub(crate) to: When,
     pub(crate) length: String,
     /// How it was taken: timer, entered by hand, by phone.
     pub(crate) source: String,

@@ -5,7 +5,7 @@ use crate::console::view::board::{Board, Column, Filter, Heard, PageLink, Pages,
 use crate::console::view::devices::{DeviceRow, Devices, Enrol, Revoke};
 use crate::console::view::frame::{Choice, Place};
 use crate::console::view::held::{Held, HeldChange, HeldPage, JobLink};
-use crate::console::view::import::{Earlier, Fault, Figure, Imported, MappedColumn, Preview, PreviewRow, Upload};
+use crate::console::view::import::{Fault, Figure, Imported, MappedColumn, Preview, PreviewRow, Upload};
 use crate::console::view::ink::code_square;
 use crate::console::view::login::Login;
 use crate::console::view::search::{Hit, Search, Section};
@@ -14,7 +14,12 @@ use fieldsync_protocol::status::Status;
 
 pub(super) fn login(error: Option<&str>) -> Login {
     let name = if error.is_some() { "ruth" } else { "" };
-    Login { office: "Northgate Service 北门".into(), name: name.into(), next: "/board".into(), error: error.map(Into::into) }
+    Login {
+        office: "Northgate Service 北门".into(),
+        name: name.into(),
+        next: "/board".into(),
+        error: error.map(Into::into),
+    }
 }
 
 fn tab(tone: &'static str, label: &str, count: i64, is_current: bool) -> Tab {
@@ -54,16 +59,33 @@ fn filter(technician: &str, clear: bool) -> Filter {
 
 fn row(index: usize) -> Row {
     const PROBLEMS: [&str; 10] = [
-        "L/H BUCKET CYL LEAKING.", "ENGINE OVERHEATING, COOLANT LOSS AT PUMP", "更换液压油管，右侧大臂接头漏油", "AIRCON NOT COLD",
+        "L/H BUCKET CYL LEAKING.",
+        "ENGINE OVERHEATING, COOLANT LOSS AT PUMP",
+        "更换液压油管，右侧大臂接头漏油",
+        "AIRCON NOT COLD",
         "Replace swing motor seal kit and check torque on all eight mounting bolts before release",
-        "FIT BUCKET TOOTH", "Door of cabin does not lock", "GREASE LINE BROKEN R/H BOOM", "REPAIR CRACK IN BUCKET <i>evil</i>", "TRACK TENSION LOW",
+        "FIT BUCKET TOOTH",
+        "Door of cabin does not lock",
+        "GREASE LINE BROKEN R/H BOOM",
+        "REPAIR CRACK IN BUCKET <i>evil</i>",
+        "TRACK TENSION LOW",
     ];
     const CUSTOMERS: [(&str, &str); 5] = [
-        ("Pilbara Iron Works", "Pit 4, north ramp"), ("天山矿业有限公司", "二号矿区"), ("Harrow & Sons Quarry", ""),
-        ("Consolidated Aggregates and Earthmoving of the Western District", "Depot Kalgoorlie"), ("Municipal works Ferndale", "Landfill"),
+        ("Pilbara Iron Works", "Pit 4, north ramp"),
+        ("天山矿业有限公司", "二号矿区"),
+        ("Harrow & Sons Quarry", ""),
+        ("Consolidated Aggregates and Earthmoving of the Western District", "Depot Kalgoorlie"),
+        ("Municipal works Ferndale", "Landfill"),
     ];
     const STATES: [Status; 8] = [
-        Status::Submitted, Status::InProgress, Status::Dispatched, Status::Registered, Status::FollowUp, Status::Returned, Status::WorkDone, Status::CannotComplete,
+        Status::Submitted,
+        Status::InProgress,
+        Status::Dispatched,
+        Status::Registered,
+        Status::FollowUp,
+        Status::Returned,
+        Status::WorkDone,
+        Status::CannotComplete,
     ];
     let marks = match index {
         0 => vec![Chip::new("red", "1 conflict"), Chip::new("amber", "differs from signed")],
@@ -95,7 +117,9 @@ fn row(index: usize) -> Row {
 
 fn tabs(counts: [i64; 10]) -> Vec<Tab> {
     let mut tabs = vec![tab("slate", "All", counts.iter().sum(), true)];
-    tabs.extend(Status::ALL.into_iter().zip(counts).map(|(status, count)| tab(tone(status), status.label(), count, false)));
+    tabs.extend(
+        Status::ALL.into_iter().zip(counts).map(|(status, count)| tab(tone(status), status.label(), count, false)),
+    );
     tabs
 }
 
@@ -135,14 +159,31 @@ pub(super) fn search() -> Search {
     surroundings.query = "bucket cyl".into();
     let hit = |index: usize| {
         let row = row(index);
-        Hit { href: row.href, title: row.number, detail: row.problem, status: Some(row.status), aside: format!("{} · 4 May 2011", row.customer) }
+        Hit {
+            href: row.href,
+            title: row.number,
+            detail: row.problem,
+            status: Some(row.status),
+            aside: format!("{} · 4 May 2011", row.customer),
+        }
     };
-    let asset = Hit { href: "/board?q=A".into(), title: "Excavator A".into(), detail: "Hydraulic excavator, Pit 4".into(), status: None, aside: "1,203 orders".into() };
+    let asset = Hit {
+        href: "/board?q=A".into(),
+        title: "Excavator A".into(),
+        detail: "Hydraulic excavator, Pit 4".into(),
+        status: None,
+        aside: "1,203 orders".into(),
+    };
     Search {
         frame: surroundings,
         total: "218 found".into(),
         sections: vec![
-            Section { title: "Work orders", count: "214".into(), hits: [0, 2, 5, 7, 8].map(hit).into(), all_href: Some("/board?q=bucket+cyl".into()) },
+            Section {
+                title: "Work orders",
+                count: "214".into(),
+                hits: [0, 2, 5, 7, 8].map(hit).into(),
+                all_href: Some("/board?q=bucket+cyl".into()),
+            },
             Section { title: "Assets", count: "4".into(), hits: vec![asset], all_href: None },
         ],
     }
@@ -152,8 +193,10 @@ pub(super) fn held() -> HeldPage {
     let job = |number: &str, title: &str, state| {
         Some(JobLink { href: "/jobs/1".into(), number: number.into(), title: title.into(), status: status(state) })
     };
-    let change = |field: &str, held: &str, now: &str| HeldChange { field: field.into(), held: held.into(), now: now.into() };
-    let item = |id: &str, reason: Chip, why: &str, job, changes| Held {
+    let change =
+        |field: &str, held: &str, now: &str| HeldChange { field: field.into(), held: held.into(), now: now.into() };
+    let item = |id: &str, reason: Chip, why: &str, job, changes| {
+        Held {
         id: id.into(),
         reason,
         why: why.into(),
@@ -166,23 +209,54 @@ pub(super) fn held() -> HeldPage {
         effect: "Release applies it as Wei Zhang's work at the time it was written. Discard keeps it in the history and applies nothing.".into(),
         ids: "1 2".into(),
         what: "Customer".into(),
+    }
     };
     HeldPage {
         frame: frame("Held work", Place::Held),
-        tabs: vec![tab("slate", "All", 3, true), tab("orange", "Late work", 1, false), tab("violet", "Revoked device", 1, false), tab("amber", "Refused refill", 1, false)],
+        tabs: vec![
+            tab("slate", "All", 3, true),
+            tab("orange", "Late work", 1, false),
+            tab("violet", "Revoked device", 1, false),
+            tab("amber", "Refused refill", 1, false),
+        ],
         items: vec![
-            item("h1", Chip::new("orange", "late work"), "The job was taken from him on 23 Nov at 09:12; this was written the same afternoon, before his phone could know.",
+            item(
+                "h1",
+                Chip::new("orange", "late work"),
+                "The job was taken from him on 23 Nov at 09:12; this was written the same afternoon, before his phone could know.",
                 job("W-05440", "GREASE LINE BROKEN R/H BOOM", Status::Dispatched),
-                vec![change("Cause", "Line chafed through at the boom clamp", ""), change("Method", "Replaced 2 m of 1/4\" line, new clamp", ""), change("Time, work", "1 h 25", "")]),
-            item("h2", Chip::new("violet", "revoked device"), "The device was revoked on 22 Nov. It pushed work that carries a later time.",
-                job("W-05391", "AIRCON NOT COLD", Status::Submitted), vec![change("Outcome", "Fixed", "Follow up: waiting for compressor")]),
-            item("h3", Chip::new("amber", "refill without seal"), "The device offered a record that the office does not know, and its seal does not fit. It may come from a lost time of the office, or from elsewhere.",
-                None, vec![change("Customer", "天山矿业有限公司", ""), change("Phone", "+86 991 555 0134", "")]),
+                vec![
+                    change("Cause", "Line chafed through at the boom clamp", ""),
+                    change("Method", "Replaced 2 m of 1/4\" line, new clamp", ""),
+                    change("Time, work", "1 h 25", ""),
+                ],
+            ),
+            item(
+                "h2",
+                Chip::new("violet", "revoked device"),
+                "The device was revoked on 22 Nov. It pushed work that carries a later time.",
+                job("W-05391", "AIRCON NOT COLD", Status::Submitted),
+                vec![change("Outcome", "Fixed", "Follow up: waiting for compressor")],
+            ),
+            item(
+                "h3",
+                Chip::new("amber", "refill without seal"),
+                "The device offered a record that the office does not know, and its seal does not fit. It may come from a lost time of the office, or from elsewhere.",
+                None,
+                vec![change("Customer", "天山矿业有限公司", ""), change("Phone", "+86 991 555 0134", "")],
+            ),
         ],
     }
 }
 
-fn device(name: &str, technician: &str, state: Option<Chip>, heard_ms: i64, reach: Chip, holds: Vec<Chip>) -> DeviceRow {
+fn device(
+    name: &str,
+    technician: &str,
+    state: Option<Chip>,
+    heard_ms: i64,
+    reach: Chip,
+    holds: Vec<Chip>,
+) -> DeviceRow {
     DeviceRow {
         name: name.into(),
         detail: String::new(),
@@ -198,15 +272,30 @@ fn device(name: &str, technician: &str, state: Option<Chip>, heard_ms: i64, reac
 }
 
 pub(super) fn devices() -> Devices {
-    let mut revoked = device("Old tablet", "Tom Hale", Some(Chip::new("faded", "Revoked")), NOW - 31 * DAY, Chip::new("slate", "—"), vec![]);
+    let mut revoked = device(
+        "Old tablet",
+        "Tom Hale",
+        Some(Chip::new("faded", "Revoked")),
+        NOW - 31 * DAY,
+        Chip::new("slate", "—"),
+        vec![],
+    );
     revoked.revoke_href = None;
-    let holds = vec![Chip::new("amber", "14 edits"), Chip::new("red", "1 refused"), Chip::new("slate", "3 photos, 8.2 MB")];
+    let holds =
+        vec![Chip::new("amber", "14 edits"), Chip::new("red", "1 refused"), Chip::new("slate", "3 photos, 8.2 MB")];
     Devices {
         frame: frame("Devices", Place::Devices),
         devices: vec![
             device("Phone in van 3", "Wei Zhang", None, NOW - 12 * MINUTE, Chip::new("green", "up to date"), vec![]),
             device("Ana's phone", "Ana Duarte", None, NOW - 5 * DAY, Chip::new("amber", "212 behind"), holds),
-            device("车间平板", "张伟", None, NOW - 3 * HOUR, Chip::new("slate", "4 behind"), vec![Chip::new("slate", "1 photo, 2.1 MB")]),
+            device(
+                "车间平板",
+                "张伟",
+                None,
+                NOW - 3 * HOUR,
+                Chip::new("slate", "4 behind"),
+                vec![Chip::new("slate", "1 photo, 2.1 MB")],
+            ),
             revoked,
         ],
         technicians: Choice::of(&[("w", "Wei Zhang"), ("a", "Ana Duarte"), ("z", "张伟")], "w"),
@@ -230,12 +319,12 @@ pub(super) fn revoke() -> Revoke {
 }
 
 pub(super) fn upload() -> Upload {
-    let earlier = Earlier { file: "orders-2025.csv".into(), person: "Ruth Okafor".into(), when: zone().full(NOW - 9 * DAY), imported: "412".into(), left_out: "3".into() };
-    Upload { frame: frame("Import", Place::Import), error: Some("This file is empty.".into()), bytes_max: "32 MB".into(), earlier: vec![earlier] }
+    Upload { frame: frame("Import", Place::Import), bytes_max: "32 MB".into() }
 }
 
 fn faults() -> Vec<Fault> {
-    let fault = |line: &str, reason: &str, text: &str| Fault { line: line.into(), reason: reason.into(), text: text.into() };
+    let fault =
+        |line: &str, reason: &str, text: &str| Fault { line: line.into(), reason: reason.into(), text: text.into() };
     vec![
         fault("214", "the date is not a day: “31/02/2010”", "31/02/2010,C,REPLACE LIP SHROUD,PM01,0"),
         fault("1,877", "the row has 4 columns, the heading 16", "2009-01-12,B,,PM01"),
@@ -245,9 +334,19 @@ fn faults() -> Vec<Fault> {
 
 pub(super) fn preview() -> Preview {
     let column = |(heading, sample, field): (&str, &str, &str)| MappedColumn {
-        heading: heading.into(), field: field.into(), filled: "5,485".into(), sample: sample.into(),
+        heading: heading.into(),
+        field: field.into(),
+        filled: "5,485".into(),
+        sample: sample.into(),
     };
-    let mapped = [("BscStartDate", "2004-07-01", "date"), ("Asset", "A", "asset"), ("OriginalShorttext", "BUCKET WON'T OPEN", "problem"), ("PMType", "PM01", "kind"), ("Cost", "183.05", "cost"), ("FuncLocation", "BUCKET", "")];
+    let mapped = [
+        ("BscStartDate", "2004-07-01", "date"),
+        ("Asset", "A", "asset"),
+        ("OriginalShorttext", "BUCKET WON'T OPEN", "problem"),
+        ("PMType", "PM01", "kind"),
+        ("Cost", "183.05", "cost"),
+        ("FuncLocation", "BUCKET", ""),
+    ];
     let cells = |line: usize| PreviewRow {
         line: grouped(line as i64),
         cells: ["1 Jul 2004", "Excavator A", "BUCKET WON'T OPEN", "A · paid repair", "183.05"].map(Into::into).into(),
@@ -256,7 +355,11 @@ pub(super) fn preview() -> Preview {
         frame: frame("Import", Place::Import),
         action: "/import/1".into(),
         file: "excavators-cleaned.csv".into(),
-        findings: vec!["Comma-separated, UTF-8, 16 columns.".into(), "Dates are year-first, from 1 Jul 2004 to 28 Feb 2016.".into(), "Costs are read as AUD.".into()],
+        findings: vec![
+            "Comma-separated, UTF-8, 16 columns.".into(),
+            "Dates are year-first, from 1 Jul 2004 to 28 Feb 2016.".into(),
+            "Costs are read as AUD.".into(),
+        ],
         usable: "5,482".into(),
         before: "0".into(),
         unusable: "3".into(),
@@ -276,7 +379,12 @@ pub(super) fn imported() -> Imported {
     Imported {
         frame: surroundings,
         file: "excavators-cleaned.csv".into(),
-        figures: vec![figure("5,482", "orders"), figure("5", "new assets"), figure("1", "new customer"), figure("3", "rows left out")],
+        figures: vec![
+            figure("5,482", "orders"),
+            figure("5", "new assets"),
+            figure("1", "new customer"),
+            figure("3", "rows left out"),
+        ],
         faults: faults(),
         more_faults: 12,
         took: "2.4 s".into(),

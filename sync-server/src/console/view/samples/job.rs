@@ -36,7 +36,10 @@ fn head(state: Status) -> Head {
         due: Some(zone().due(NOW - 2 * HOUR, NOW, true)),
         registered: at(4 * DAY),
         registered_by: "Ruth Okafor, by phone".into(),
-        crew: vec![member("Wei Zhang", Chip::new("teal", "Finished"), 12 * MINUTE), member("Ana Duarte", Chip::new("violet", "On site"), 5 * DAY)],
+        crew: vec![
+            member("Wei Zhang", Chip::new("teal", "Finished"), 12 * MINUTE),
+            member("Ana Duarte", Chip::new("violet", "On site"), 5 * DAY),
+        ],
         version: "v1".into(),
     }
 }
@@ -79,7 +82,10 @@ pub(super) fn quiet() -> Job {
         photos: vec![],
         documents: vec![],
         notes: vec![],
-        days: vec![Day { heading: "Friday, 20 November 2026".into(), entries: vec![entry("registered the order", 4 * DAY, None, &[])] }],
+        days: vec![Day {
+            heading: "Friday, 20 November 2026".into(),
+            entries: vec![entry("registered the order", 4 * DAY, None, &[])],
+        }],
     }
 }
 
@@ -126,7 +132,10 @@ fn conflict() -> Conflict {
 }
 
 fn strokes() -> Vec<Vec<Point>> {
-    let point = |t: f64, x: f64, y: f64| Point { x: (x + t * 22.0) as i32, y: (y + 60.0 * (t * 1.1).sin() - 24.0 * (t * 2.7).cos()) as i32 };
+    let point = |t: f64, x: f64, y: f64| Point {
+        x: (x + t * 22.0) as i32,
+        y: (y + 60.0 * (t * 1.1).sin() - 24.0 * (t * 2.7).cos()) as i32,
+    };
     vec![
         (0..46).map(|i| point(f64::from(i) / 4.0, 40.0, 120.0)).collect(),
         (0..24).map(|i| Point { x: 60 + i * 11, y: 178 - i / 2 }).collect(),
@@ -135,7 +144,12 @@ fn strokes() -> Vec<Vec<Point>> {
 }
 
 fn document() -> Document {
-    let row = |label: &str, signed: &str, now: &str| SignedRow { label: label.into(), signed: signed.into(), now: now.into(), differs: signed != now };
+    let row = |label: &str, signed: &str, now: &str| SignedRow {
+        label: label.into(),
+        signed: signed.into(),
+        now: now.into(),
+        differs: signed != now,
+    };
     Document {
         title: "Work done".into(),
         state: Chip::new("teal", "Signed"),
@@ -144,7 +158,6 @@ fn document() -> Document {
         signature: Some(Signature {
             name: "Marion Tse".into(),
             role: "Shift lead".into(),
-            place: "Pit 4".into(),
             when: at(3 * HOUR),
             refused: None,
             drawing: Some(signature(&strokes())),
@@ -156,7 +169,11 @@ fn document() -> Document {
         ],
         rows: vec![
             row("Outcome", "Fixed", "Fixed"),
-            row("Method", "Replaced rod seal, bled the circuit, tested under load", "Replaced rod seal, bled the circuit, tested under load"),
+            row(
+                "Method",
+                "Replaced rod seal, bled the circuit, tested under load",
+                "Replaced rod seal, bled the circuit, tested under load",
+            ),
             row("Seal kit 707-99-58090", "1 × 184.00 AUD", "1 × 196.00 AUD"),
             row("Hydraulic oil 46", "12.5 l × 6.20 AUD", "12.5 l × 6.20 AUD"),
             row("Hose clamp", "", "2 × 3.10 AUD"),
@@ -169,7 +186,13 @@ fn document() -> Document {
 
 fn photo(caption: &str, is_here: bool) -> Photo {
     let picture = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 4 3'%3E%3Crect width='4' height='3' fill='%23788'/%3E%3Cpath d='M0 3 2 1l2 2z' fill='%23566'/%3E%3C/svg%3E";
-    Photo { caption: caption.into(), taken: at(4 * HOUR), person: "Wei Zhang".into(), href: is_here.then(|| picture.into()), size: "2.1 MB".into() }
+    Photo {
+        caption: caption.into(),
+        taken: at(4 * HOUR),
+        person: "Wei Zhang".into(),
+        href: is_here.then(|| picture.into()),
+        size: "2.1 MB".into(),
+    }
 }
 
 pub(super) fn busy() -> Job {
@@ -183,11 +206,11 @@ pub(super) fn busy() -> Job {
         technician: "Wei Zhang".into(),
         voided: voided.map(Into::into),
     };
-    let time = |kind: &str, from: i64, to: Option<i64>, length: &str, voided: Option<&str>| TimeLine {
+    let time = |kind: &str, from: i64, to: i64, length: &str, voided: Option<&str>| TimeLine {
         person: "Wei Zhang".into(),
         kind: kind.into(),
         from: at(from),
-        to: to.map(at),
+        to: at(to),
         length: length.into(),
         source: "timer".into(),
         voided: voided.map(Into::into),
@@ -207,11 +230,28 @@ pub(super) fn busy() -> Job {
         note: Some("/jobs/1/notes".into()),
     };
     page.warnings = vec![
-        Warning { tone: "amber", title: "Differs from signed.".into(), text: "Three lines changed after the customer signed.".into(), href: Some("#document-1".into()), link: "Compare".into() },
-        Warning { tone: "slate", title: "Two photos have not arrived.".into(), text: "They are still on Phone in van 3, heard 12 min ago.".into(), href: None, link: String::new() },
+        Warning {
+            tone: "amber",
+            title: "Differs from signed.".into(),
+            text: "Three lines changed after the customer signed.".into(),
+            href: Some("#document-1".into()),
+            link: "Compare".into(),
+        },
+        Warning {
+            tone: "slate",
+            title: "Two photos have not arrived.".into(),
+            text: "They are still on Phone in van 3, heard 12 min ago.".into(),
+            href: None,
+            link: String::new(),
+        },
     ];
     page.conflicts = vec![conflict()];
-    page.decided = vec![Decided { text: "Cause: kept Wei Zhang's value.".into(), person: "Ruth Okafor".into(), when: at(MINUTE), undo: Some(Undo { action: "/jobs/1/undo".into(), record: "r".into(), dot: "d".into() }) }];
+    page.decided = vec![Decided {
+        text: "Cause: kept Wei Zhang's value.".into(),
+        person: "Ruth Okafor".into(),
+        when: at(MINUTE),
+        undo: Some(Undo { action: "/jobs/1/undo".into(), record: "r".into(), dot: "d".into() }),
+    }];
     page.proposals = vec![Proposal {
         title: "Category".into(),
         now: category("b_contract"),
@@ -239,7 +279,15 @@ pub(super) fn busy() -> Job {
         ],
         hazards: "Rod is scored: expect the seal to last 500 h at most. Plan a rod exchange.".into(),
     };
-    let draft = Report { technician: "Ana Duarte".into(), state: Chip::new("slate", "Draft"), outcome: String::new(), fields: vec![Fact::new("Cause", "")], parameters: vec![], hazards: String::new(), written: at(HOUR) };
+    let draft = Report {
+        technician: "Ana Duarte".into(),
+        state: Chip::new("slate", "Draft"),
+        outcome: String::new(),
+        fields: vec![Fact::new("Cause", "")],
+        parameters: vec![],
+        hazards: String::new(),
+        written: at(HOUR),
+    };
     page.reports = vec![report, draft];
     page.used = Parts {
         lines: vec![
@@ -250,28 +298,68 @@ pub(super) fn busy() -> Job {
         total: "273.50 AUD".into(),
     };
     page.times = Times {
-        lines: vec![time("Travel", 6 * HOUR, Some(5 * HOUR), "1 h 00", None), time("Work", 5 * HOUR, Some(3 * HOUR), "2 h 00", None), time("Break", 4 * HOUR, Some(4 * HOUR - 15 * MINUTE), "15 min", Some("was not a break"))],
+        lines: vec![
+            time("Travel", 6 * HOUR, 5 * HOUR, "1 h 00", None),
+            time("Work", 5 * HOUR, 3 * HOUR, "2 h 00", None),
+            time("Break", 4 * HOUR, 4 * HOUR - 15 * MINUTE, "15 min", Some("was not a break")),
+        ],
         totals: vec![Fact::new("Travel", "1 h 00"), Fact::new("Work", "2 h 00")],
     };
     page.photos = vec![photo("Leak before repair", true), photo("Scored rod, 划痕", false), photo("After test", false)];
     page.documents = vec![document()];
     page.notes = vec![
-        Note { person: "Ruth Okafor".into(), is_office: true, when: at(DAY), text: "Customer asks for a call before you arrive.".into() },
-        Note { person: "Wei Zhang".into(), is_office: false, when: at(5 * HOUR), text: "Called, gate opens at nine.".into() },
+        Note {
+            person: "Ruth Okafor".into(),
+            is_office: true,
+            when: at(DAY),
+            text: "Customer asks for a call before you arrive.".into(),
+        },
+        Note {
+            person: "Wei Zhang".into(),
+            is_office: false,
+            when: at(5 * HOUR),
+            text: "Called, gate opens at nine.".into(),
+        },
     ];
     page.days = vec![
         Day {
             heading: "Today".into(),
             entries: vec![
                 entry("kept a value of the cause", MINUTE, None, &["Cause: Wei Zhang's value"]),
-                entry("finished the visit and handed it in", 3 * HOUR, Some(("", 3 * HOUR - 12 * MINUTE)), &["Outcome: Fixed", "Signed by Marion Tse, shift lead"]),
-                entry("used parts", 4 * HOUR, Some(("", 4 * HOUR - 12 * MINUTE)), &["Seal kit, tilt cylinder: 1", "Hydraulic oil 46: 12.5 l"]),
-                entry("changed the plan", 5 * HOUR, None, &["Priority: Normal → High", "Due: 25 Nov 17:00 → today 12:20"]),
+                entry(
+                    "finished the visit and handed it in",
+                    3 * HOUR,
+                    Some(("", 3 * HOUR - 12 * MINUTE)),
+                    &["Outcome: Fixed", "Signed by Marion Tse, shift lead"],
+                ),
+                entry(
+                    "used parts",
+                    4 * HOUR,
+                    Some(("", 4 * HOUR - 12 * MINUTE)),
+                    &["Seal kit, tilt cylinder: 1", "Hydraulic oil 46: 12.5 l"],
+                ),
+                entry(
+                    "changed the plan",
+                    5 * HOUR,
+                    None,
+                    &["Priority: Normal → High", "Due: 25 Nov 17:00 → today 12:20"],
+                ),
                 entry("started the visit", 5 * HOUR + 10 * MINUTE, Some(("", 0)), &[]),
             ],
         },
-        Day { heading: "Yesterday".into(), entries: vec![entry("dispatched it to Wei Zhang and Ana Duarte", DAY, None, &[])] },
-        Day { heading: "Friday, 20 November 2026".into(), entries: vec![entry("registered the order", 4 * DAY, None, &["Problem: oil on the ramp under the left cylinder"])] },
+        Day {
+            heading: "Yesterday".into(),
+            entries: vec![entry("dispatched it to Wei Zhang and Ana Duarte", DAY, None, &[])],
+        },
+        Day {
+            heading: "Friday, 20 November 2026".into(),
+            entries: vec![entry(
+                "registered the order",
+                4 * DAY,
+                None,
+                &["Problem: oil on the ramp under the left cylinder"],
+            )],
+        },
     ];
     page.days[0].entries[2].marks = vec![Chip::new("slate", "refilled by Phone in van 3")];
     page
@@ -281,7 +369,11 @@ pub(super) fn new_form() -> NewJob {
     NewJob {
         frame: frame("New work order", Place::Elsewhere),
         errors: vec![FieldError { field: "problem", text: "An order needs the problem in words.".into() }],
-        values: NewJobValues { customer: "Ferndale Dairy".into(), phone: "+61 8 5550 0199".into(), ..NewJobValues::default() },
+        values: NewJobValues {
+            customer: "Ferndale Dairy".into(),
+            phone: "+61 8 5550 0199".into(),
+            ..NewJobValues::default()
+        },
         customers: vec!["Pilbara Iron Works".into(), "天山矿业有限公司".into()],
         sites: vec!["Pit 4, north ramp".into()],
         assets: vec!["Excavator A".into()],
@@ -292,18 +384,21 @@ pub(super) fn new_form() -> NewJob {
 }
 
 pub(super) fn dispatch() -> Dispatch {
-    let candidate = |name: &str, skills: &str, is_assigned, open_jobs, today_jobs, ago: Option<i64>, warning: Option<&str>| Candidate {
-        value: name.to_lowercase(),
-        name: name.into(),
-        skills: skills.into(),
-        is_assigned,
-        open_jobs,
-        today_jobs,
-        load_percent: u8::try_from(open_jobs * 100 / 14).unwrap_or(100),
-        heard: ago.map(|ago| zone().ago(NOW - ago, NOW)),
-        is_silent: ago.is_none_or(|ago| ago > 2 * DAY),
-        warning: warning.map(Into::into),
-    };
+    let candidate =
+        |name: &str, skills: &str, is_assigned, open_jobs, today_jobs, ago: Option<i64>, warning: Option<&str>| {
+            Candidate {
+                value: name.to_lowercase(),
+                name: name.into(),
+                skills: skills.into(),
+                is_assigned,
+                open_jobs,
+                today_jobs,
+                load_percent: u8::try_from(open_jobs * 100 / 14).unwrap_or(100),
+                heard: ago.map(|ago| zone().ago(NOW - ago, NOW)),
+                is_silent: ago.is_none_or(|ago| ago > 2 * DAY),
+                warning: warning.map(Into::into),
+            }
+        };
     let head = head(Status::Dispatched);
     Dispatch {
         frame: frame("Dispatch W-05485", Place::Board),
@@ -324,6 +419,5 @@ pub(super) fn dispatch() -> Dispatch {
             candidate("Tom Hale", "Welding", false, 0, 0, None, Some("no device enrolled")),
         ],
         start: String::new(),
-        error: None,
     }
 }
