@@ -177,7 +177,9 @@ fn write_copy(folder: &Folder, opened: &Opened, copy: &Path, with_keys: bool) ->
     };
     let fail = |source| BackupError::Database { path: copy.to_owned(), source };
     let connection = plain(copy, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(fail)?;
-    connection.execute_batch("create table backup (name text primary key, content blob not null) strict").map_err(fail)?;
+    connection
+        .execute_batch("create table backup (name text primary key, content blob not null) strict")
+        .map_err(fail)?;
     let put = |name: &str, content: &[u8]| {
         connection.execute("insert into backup (name, content) values (?1, ?2)", (name, content)).map_err(fail)
     };
@@ -360,8 +362,7 @@ fn set_aside(folder: &Folder) -> Result<PathBuf, BackupError> {
 /// Closes a database so that everything is in its one file, which can then be moved, or read from a medium that cannot be
 /// written.
 fn close_whole(connection: Connection) -> Result<(), rusqlite::Error> {
-    let mode: String =
-        connection.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get(0))?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get(0))?;
     if mode != "delete" {
         return Err(rusqlite::Error::QueryReturnedNoRows);
     }
@@ -503,7 +504,8 @@ mod tests {
         assert!(matches!(restore(&folder, &file, true), Err(BackupError::NoBackup(_))));
         // The content of the one entry of history that names her is changed by a letter.
         let mut damaged = sound;
-        let places: Vec<_> = damaged.windows(4).enumerate().filter(|(_, four)| four == b"Anna").map(|(at, _)| at).collect();
+        let places: Vec<_> =
+            damaged.windows(4).enumerate().filter(|(_, four)| four == b"Anna").map(|(at, _)| at).collect();
         places.iter().for_each(|at| damaged[*at] = b'E');
         assert!(!places.is_empty());
         std::fs::write(&file, damaged).unwrap();

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli;
+use crate::folder::Folder;
 
 /// The office of fieldsync: takes in what technicians' devices send, merges it, hands out what they may see, and shows
 /// it to dispatchers.
@@ -64,15 +65,27 @@ pub struct Place {
     /// The office's folder: database, keys, photos. It is made when it is not there.
     #[arg(long, value_name = "DIR", env = "FIELDSYNC_DATA", default_value = "./fieldsync-data")]
     pub data: PathBuf,
-    /// The tenant's name, as it stands in certificates.
-    #[arg(long, value_name = "NAME", env = "FIELDSYNC_TENANT", default_value = "office", hide_short_help = true)]
-    pub tenant: String,
+    /// The tenant's name, as it stands in certificates. Only a new office needs it, and only if it is not to be called
+    /// `office`.
+    #[arg(long, value_name = "NAME", env = "FIELDSYNC_TENANT", hide_short_help = true)]
+    pub tenant: Option<String>,
+}
+
+impl Place {
+    /// The tenant's name: the one given, otherwise that of the office which is there.
+    pub fn tenant(&self) -> String {
+        let known = || match &Folder::new(&self.data).tenants()[..] {
+            [only] => only.clone(),
+            _ => "office".to_owned(),
+        };
+        self.tenant.clone().unwrap_or_else(known)
+    }
 }
 
 /// How devices reach the office.
 #[derive(Debug, Clone, Args)]
 pub struct Reach {
-    /// The address at which devices reach the office, for example https://office.example. Shown with enrolment codes.
+    /// The address at which devices reach the office, for example `https://office.example`. Shown with enrolment codes.
     #[arg(long, value_name = "URL", env = "FIELDSYNC_PUBLIC_URL")]
     pub public_url: Option<String>,
 }

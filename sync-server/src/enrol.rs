@@ -99,9 +99,7 @@ pub fn revoke(office: &Office, device: DeviceId) -> Result<(), StoreError> {
     }
     office.revocations.note(device, now_ms).map_err(|error| StoreError::Database(error.into()))?;
     office.write(move |txn| match txn.device(device)? {
-        Some(device) if device.revoked_ms.is_none() => {
-            txn.put_device(&Device { revoked_ms: Some(now_ms), ..device })
-        }
+        Some(device) if device.revoked_ms.is_none() => txn.put_device(&Device { revoked_ms: Some(now_ms), ..device }),
         _ => Ok(()),
     })
 }

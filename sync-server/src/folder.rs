@@ -8,8 +8,10 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fieldsync::{Clock, Entropy, SystemClock, SystemEntropy};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::anchor::{self, AnchorError};
 use crate::blobs::{BlobError, Blobs};
@@ -21,6 +23,8 @@ use crate::store::{Store, StoreError};
 
 /// The epoch a new office begins with; a restore opens a later one.
 const FIRST_EPOCH: u64 = 1;
+/// How long to wait for somebody who writes.
+const BUSY: Duration = Duration::from_secs(10);
 
 /// Why a folder could not be opened. Nothing in it was changed, unless the database was brought to this version.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,14 @@ pub enum OpenError {
         .0.display()
     )]
     KeysMissing(PathBuf),
+    /// The database belongs to somebody else.
+    #[error("find the tenant `{wanted}`: this office is called {}. Leave --tenant out, or name that one", found.join(", "))]
+    OtherTenant {
+        /// The tenant asked for.
+        wanted: String,
+        /// Those that are there.
+        found: Vec<String>,
+    },
     /// There was a database, and it is gone.
     #[error(
         "find the database {}: this folder had one. Put it back, or restore a backup; an empty office is never opened in \
@@ -114,6 +126,19 @@ impl Folder {
         self.0.join("revocations.log")
     }
 
+    /// The names of the tenants in the database; none when there is no database yet, or it cannot be read.
+    pub fn tenants(&self) -> Vec<String> {
+        let read = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(self.database(), flags)?;
+            connection.busy_timeout(BUSY)?;
+            let mut statement = connection.prepare("select name from tenant order by tenant")?;
+            let names = statement.query_map([], |row| row.get(0))?;
+            names.collect::<Result<Vec<String>, rusqlite::Error>>()
+        };
+        read().unwrap_or_default()
+    }
+
     /// Whether the office's keys are there.
     pub fn has_keys(&self) -> bool {
         self.keys().join("root.key").exists() || self.keys().join("seal.key").exists()
@@ -169,8 +194,15 @@ impl Folder {
         if self.anchor().exists() && !self.database().exists() {
             return Err(OpenError::DatabaseMissing(self.database()));
         }
+        let found = self.tenants();
+        if !found.is_empty() && !found.iter().any(|name| name == tenant) {
+            return Err(OpenError::OtherTenant { wanted: tenant.to_owned(), found });
+        }
         make(&self.0)?;
         let keys = Keys::load_or_make(&self.keys(), entropy.as_ref())?;
+        if !self.database().exists() {
+            make_file(&self.database())?;
+        }
         self.office_in(&self.database(), tenant, keys, clock, entropy)
     }
 
@@ -253,6 +285,15 @@ fn blobs(folder: &Folder) -> Result<Blobs, OpenError> {
     Ok(Blobs::in_folder(&folder.blobs())?)
 }
 
+/// Makes an empty file that only its owner can read; SQLite gives its journals the same rights.
+fn make_file(path: &Path) -> Result<(), OpenError> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(|_| ()).map_err(|source| OpenError::File { path: path.to_owned(), source })
+}
+
 /// Makes a folder that only its owner can read.
 fn make(path: &Path) -> Result<(), OpenError> {
     let mut builder = std::fs::DirBuilder::new();
@@ -278,6 +319,20 @@ mod tests {
         assert!(!open(folder.path(), "acme").unwrap().was_older, "nothing was restored");
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_read_database_or_keys() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(folder.path(), "acme").unwrap();
+        opened.office.read(|txn| txn.tenant()).unwrap();
+
+        for name in ["office.sqlite", "office.sqlite-wal", "keys/root.key", "keys/seal.key"] {
+            let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name}");
+        }
+    }
+
     #[test]
     fn an_older_database_put_in_place_by_hand_opens_a_new_epoch() {
         let folder = tempfile::tempdir().unwrap();
@@ -293,6 +348,15 @@ mod tests {
         let restored = open(folder.path(), "acme").unwrap();
 
         assert!(restored.was_older && epoch(&restored) > before);
+    }
+
+    #[test]
+    fn an_office_is_never_taken_for_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path(), "acme").unwrap());
+
+        assert!(matches!(visit(folder.path(), "office"), Err(OpenError::OtherTenant { .. })));
+        assert_eq!(Folder::new(folder.path()).tenants(), ["acme"]);
     }
 
     #[test]

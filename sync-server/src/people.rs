@@ -50,14 +50,7 @@ pub fn add_user(
     password_hash: String,
 ) -> Result<PersonId, PeopleError> {
     let id = PersonId(office.new_id().0);
-    let user = User {
-        id,
-        login: login.to_owned(),
-        name: name.to_owned(),
-        role,
-        password: password_hash,
-        active: true,
-    };
+    let user = User { id, login: login.to_owned(), name: name.to_owned(), role, password: password_hash, active: true };
     office.write(move |txn| match txn.user_by_login(&user.login)? {
         Some(_) => Err(PeopleError::LoginTaken),
         None => Ok(txn.put_user(&user)?),

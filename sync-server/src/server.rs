@@ -13,7 +13,7 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,6 +26,9 @@ pub use crate::folder::{OpenError, Opened, open, open_with, visit};
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a connection may take to say what it wants.
 const HEAD: Duration = Duration::from_secs(15);
+
+/// How often measured times are summed up.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Why the server ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -78,13 +81,17 @@ impl Tls {
         if chain.is_empty() {
             return Err(fail(&self.certificate, "it holds no certificate in PEM form".to_owned()));
         }
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| fail(&self.key, error.to_string()))?;
-        let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| fail(&self.certificate, error.to_string()))?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(|error| fail(&self.key, error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| match error {
+            pem::Error::NoItemsFound => fail(&self.key, "it holds no private key in PEM form".to_owned()),
+            error => fail(&self.key, error.to_string()),
+        })?;
+        let mut config =
+            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| fail(&self.certificate, error.to_string()))?
+                .with_no_client_auth()
+                .with_single_cert(chain, key)
+                .map_err(|error| fail(&self.key, error.to_string()))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
@@ -121,6 +128,7 @@ pub async fn run(
             }
         }
     });
+    let keeper = tokio::spawn(keep_counts(options.metrics));
     let mut server = axum_server::Server::<SocketAddr>::from_listener(listener)
         .handle(handle)
         .first_request_timeout(HEAD)
@@ -135,7 +143,20 @@ pub async fn run(
     };
     stopper.abort();
     sweeper.abort();
+    keeper.abort();
     Ok(outcome?)
+}
+
+/// Sums measured times up, so that they take no more memory when nobody asks for them.
+async fn keep_counts(is_counting: bool) {
+    if !is_counting {
+        return;
+    }
+    let mut pause = tokio::time::interval(UPKEEP);
+    loop {
+        pause.tick().await;
+        metrics::recorder().run_upkeep();
+    }
 }
 
 /// Everything the server answers.
@@ -152,4 +173,60 @@ pub fn app(opened: &Opened, options: &Options, stopping: watch::Receiver<bool>) 
     let metrics = options.metrics.then(metrics::recorder);
     let state = api::State::new(opened.office.clone(), opened.blobs.clone(), metrics, stopping);
     api::router(state, console, is_tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    async fn get(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: office\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_server_answers_on_its_listener_until_it_is_told_to_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(folder.path(), "acme").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let options = Options { metrics: true, ..Options::default() };
+        let running = tokio::spawn(run(listener, opened, options, async move { drop(stopped.await) }));
+
+        assert!(get(address, "/health").await.starts_with("HTTP/1.1 200 OK"));
+        assert!(get(address, "/login").await.contains("content-security-policy"));
+        let counts = get(address, "/metrics").await;
+        assert!(
+            counts.contains("fieldsync_requests_total{method=\"GET\",route=\"/health\",status=\"200\"} 1"),
+            "{counts}"
+        );
+        stop.send(()).unwrap();
+        running.await.unwrap().unwrap();
+
+        assert!(TcpStream::connect(address).await.is_err());
+        assert!(open(folder.path(), "acme").is_ok(), "the folder is free again");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_cannot_be_used_is_told_before_anything_listens() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        std::fs::write(&certificate, "no certificate").unwrap();
+        std::fs::write(&key, "no key").unwrap();
+
+        let refused = Tls { certificate: certificate.clone(), key }.load().unwrap_err();
+
+        assert_eq!(refused.to_string(), format!("use {}: it holds no certificate in PEM form", certificate.display()));
+        let lost = Tls { certificate: folder.path().join("lost"), key: certificate };
+        assert!(lost.load().is_err());
+    }
 }

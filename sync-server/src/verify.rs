@@ -271,9 +271,10 @@ mod tests {
 
     #[tokio::test]
     async fn one_flipped_byte_in_a_record_or_in_history_is_found() {
-        for (table, column, problem) in
-            [("record", "body", "is not what its check says"), ("history", "content", "the history's chain breaks at entry")]
-        {
+        for (table, column, problem) in [
+            ("record", "body", "is not what its check says"),
+            ("history", "content", "the history's chain breaks at entry"),
+        ] {
             let folder = tempfile::tempdir().unwrap();
             let (opened, _) = office(folder.path()).await;
             assert_eq!(flip(folder.path(), table, column), 1);

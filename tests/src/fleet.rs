@@ -2,6 +2,7 @@
 //!
 //! Clock and randomness are the harness's; nothing sleeps. A phone's pauses between attempts are skipped, not waited.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -51,6 +52,7 @@ pub struct Fleet {
     pub office: Office,
     /// Everybody's clock.
     pub clock: Arc<Hand>,
+    office_folder: PathBuf,
     server: Option<Server>,
     seeds: AtomicU64,
     folder: tempfile::TempDir,
@@ -65,9 +67,11 @@ impl Fleet {
         let runtime = Arc::new(runtime.expect("a runtime starts"));
         let clock = Arc::new(Hand(AtomicI64::new(1_772_439_300_000)));
         let entropy = Arc::new(SeededEntropy::new(0));
-        let server = Server::start(&folder.path().join("office"), clock.clone(), entropy, &runtime);
+        let office_folder = folder.path().join("office");
+        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+        let server = Server::start(any_port, &office_folder, clock.clone(), entropy, &runtime);
         let office = server.office().clone();
-        Self { office, clock, server: Some(server), seeds: AtomicU64::new(1), folder, runtime }
+        Self { office, clock, office_folder, server: Some(server), seeds: AtomicU64::new(1), folder, runtime }
     }
 
     /// Where the server listens: host and port.
@@ -87,27 +91,27 @@ impl Fleet {
     }
 
     /// Puts an older database in the office's place, by hand and without a word to anybody, and starts the server again
-    /// where it was. Phones that were open go on.
+    /// where it was. What stands outside the database stays; phones that are open go on.
     pub fn restore(&mut self, backup: &Path) {
-        let address = self.server().address();
-        let folder = self.folder.path().join("office");
-        // The harness holds the store too; letting go of it takes a stand-in.
         let server = self.server.take().expect("the server runs");
-        server.stop(&mut self.office, &self.runtime);
-        let database = folder.join("office.sqlite");
+        let address = server.address();
+        server.stop(&self.runtime);
+        let number = self.seeds.fetch_add(1, Ordering::SeqCst);
+        let folder = self.folder.path().join(format!("office-{number}"));
+        copy_folder(&self.office_folder, &folder).expect("a folder can be copied");
         for rest in ["-wal", "-shm"] {
             let _ = std::fs::remove_file(folder.join(format!("office.sqlite{rest}")));
         }
-        std::fs::copy(backup, database).expect("a backup can be put in place");
-        let entropy = Arc::new(SeededEntropy::new(self.seeds.fetch_add(1, Ordering::SeqCst) | 1 << 32));
-        let server = Server::start_at(address, &folder, self.clock.clone(), entropy, &self.runtime);
-        assert!(server.was_older(), "the server notices by itself");
+        std::fs::copy(backup, folder.join("office.sqlite")).expect("a backup can be put in place");
+        let entropy = Arc::new(SeededEntropy::new(number | 1 << 32));
+        let server = Server::start(address, &folder, self.clock.clone(), entropy, &self.runtime);
         self.office = server.office().clone();
+        self.office_folder = folder;
         self.server = Some(server);
     }
 
     /// The runtime that requests run on.
-    pub fn runtime(&self) -> &Runtime {
+    pub fn runtime(&self) -> &Arc<Runtime> {
         &self.runtime
     }
 

@@ -1,6 +1,6 @@
 //! The shipped server on a free port of loopback, started and stopped by a test.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,14 +22,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the office in `folder` and serves it.
+    /// Opens the office in `folder` and serves it at `address`; port 0 stands for a free one.
     ///
     /// # Panics
     /// When it cannot.
-    pub fn start(folder: &Path, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, runtime: &Runtime) -> Self {
+    pub fn start(
+        address: SocketAddr,
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        runtime: &Runtime,
+    ) -> Self {
         let opened = server::open_with(folder, "muster", clock, entropy).expect("the office opens");
         let (office, was_older) = (opened.office.clone(), opened.was_older);
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("loopback has a free port");
+        let listener = runtime.block_on(TcpListener::bind(address)).expect("the address is free");
         let address = listener.local_addr().expect("a listener knows where it listens");
         let (stop, stopped) = oneshot::channel::<()>();
         let task = runtime.spawn(async move {
@@ -54,14 +60,12 @@ impl Server {
         self.was_older
     }
 
-    /// Stops it and waits until its folder is free.
+    /// Stops it and waits until it has ended.
     ///
     /// # Panics
     /// When it had failed.
     pub fn stop(self, runtime: &Runtime) {
-        let Self { office, stop, task, .. } = self;
-        drop(office);
-        let _ = stop.send(());
-        runtime.block_on(task).expect("the server ended in order");
+        let _ = self.stop.send(());
+        runtime.block_on(self.task).expect("the server ended in order");
     }
 }

@@ -78,7 +78,9 @@ fn with_the_same_group_every_value_that_is_not_shown_is_listed() {
     }
     let counted: u32 = reports
         .iter()
-        .map(|(order, _)| fleet.office.read(|txn| txn.job(*order)).expect("the office reads").map_or(0, |row| row.conflicts))
+        .map(|(order, _)| {
+            fleet.office.read(|txn| txn.job(*order)).expect("the office reads").map_or(0, |row| row.conflicts)
+        })
         .sum();
     assert_eq!(counted as usize, RECORDS, "the board counts them all");
 }

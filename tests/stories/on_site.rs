@@ -67,6 +67,7 @@ fn what_the_office_completes_is_the_offices_and_further_changes_are_proposals() 
 
     assert!(matches!(edited.groups["address"], fieldsync::Landing::Proposed(_)));
     assert_eq!(fleet.job(opened.order).proposals.len(), 1);
-    let street = show::fields(&fleet.record(opened.customer), "address").and_then(|f| f.text("street").map(str::to_owned));
+    let street =
+        show::fields(&fleet.record(opened.customer), "address").and_then(|f| f.text("street").map(str::to_owned));
     assert_eq!(street.as_deref(), Some("Hauptstraße 1"), "until the office decides");
 }

@@ -42,7 +42,7 @@ fn a_refused_entry_waits_in_the_drawer_with_its_reason_until_a_person_takes_it_o
 }
 
 #[test]
-fn an_address_that_the_office_completed_first_becomes_a_proposal_or_waits_but_is_never_lost() {
+fn an_address_that_the_office_completed_first_waits_in_the_drawer_and_can_be_proposed() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
     let opened = crate::on_site::open(&anna);
@@ -55,8 +55,17 @@ fn an_address_that_the_office_completed_first_becomes_a_proposal_or_waits_but_is
     let receipt = anna.sync();
     fleet.settle(&[&anna]);
 
-    eprintln!("{receipt:#?} {:#?} {:#?}", anna.device().drawer(), fleet.job(opened.order).proposals);
-    panic!();
+    assert_eq!(receipt.refused.iter().map(|edit| edit.code).collect::<Vec<_>>(), [Code::ProposalNeeded]);
+    let entry = anna.device().drawer().expect("the phone's store reads").remove(0);
+    let fields = entry.edit.fields;
+    anna.device()
+        .propose(opened.order, opened.customer, "address", fields, Some("the gate is there"))
+        .expect("it can be proposed");
+    anna.device().discard(entry.id).expect("a person takes it out");
+    fleet.settle(&[&anna]);
+
+    assert_eq!(fleet.job(opened.order).proposals.len(), 1);
+    assert!(fleet.conflicts(opened.customer).is_empty());
 }
 
 #[test]
@@ -92,9 +101,12 @@ fn a_wrong_entry_is_refused_on_the_phone_at_once_and_nothing_is_stored() {
     assert!(matches!(priority, Err(Error::Refused { code: Code::OfficeOwned, .. })), "{priority:?}");
     let finished = device.finish_visit(order);
     assert!(matches!(finished, Err(Error::NotReady { .. })), "{finished:?}");
-    let catalogue = device.edit(Draft::new("part").set("catalogue", fields! {
-        "number" => "X", "name" => "mine", "unit" => "pc",
-    }));
+    let catalogue = device.edit(Draft::new("part").set(
+        "catalogue",
+        fields! {
+            "number" => "X", "name" => "mine", "unit" => "pc",
+        },
+    ));
     assert!(matches!(catalogue, Err(Error::Refused { code: Code::OfficeOwned, .. })), "{catalogue:?}");
 
     assert!(device.pending().expect("the phone's store reads").is_empty());

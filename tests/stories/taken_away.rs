@@ -1,7 +1,10 @@
 //! Jobs that are taken away, or cancelled, while the phone is out of reach.
 
-use fieldsync::Error;
+use fieldsync::drawer::DrawerState;
+use fieldsync::{Error, Session, Step, Transport};
 use fieldsync_protocol::status::Status;
+use fieldsync_server::people::OPERATOR;
+use fieldsync_server::sync::held;
 use fieldsync_tests::fleet::Fleet;
 
 use crate::{report, seal_kit, work};
@@ -84,4 +87,38 @@ fn an_order_cancelled_while_somebody_works_on_it_goes_to_a_reviewer() {
 
     assert_eq!(fleet.status(order), Status::Submitted);
     assert_eq!(fleet.job(order).parts.len(), 1);
+}
+
+#[test]
+fn work_written_while_the_phone_was_being_told_is_held_and_a_dispatcher_can_let_it_in() {
+    let fleet = Fleet::open();
+    let anna = fleet.phone("Anna");
+    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
+    let assignment = fleet.assign(order, anna.technician);
+    fleet.settle(&[&anna]);
+    fleet.withdraw(assignment);
+
+    let mut session = Session::begin(anna.device()).expect("a sync begins");
+    let Step::Send(request) = session.next().expect("the phone's store works") else { panic!("it has to ask") };
+    let answer = fleet.runtime().block_on(anna.network.send(request)).expect("the office answers");
+    let note = anna.device().add_note(order, "the guard is still off").expect("the job is still here");
+    session.answer(answer).expect("the phone's store works");
+    drop(session);
+    let receipt = anna.sync();
+
+    assert_eq!(receipt.held.len(), 1);
+    assert!(!fleet.has(note), "applied to nothing");
+    let kept = fleet.office.read(|txn| txn.all_held(true)).expect("the office reads");
+    assert_eq!(kept.len(), 1);
+    assert!(matches!(anna.device().job(order), Err(Error::NotFound)), "delivered, so the job goes");
+    let drawer = anna.device().drawer().expect("the phone's store reads");
+    assert_eq!(drawer.iter().map(|entry| entry.state).collect::<Vec<_>>(), [DrawerState::Held]);
+
+    let (office, id) = (fleet.office.clone(), kept[0].id);
+    fleet.office.write(move |txn| held::release(&office, txn, &OPERATOR, id)).expect("a dispatcher lets it in");
+    fleet.settle(&[&anna]);
+
+    let notes = fleet.job(order).notes;
+    assert_eq!(notes.len(), 1);
+    assert_eq!(notes[0].stamp.person.0, anna.technician.0, "it is still Anna's note");
 }

@@ -1,7 +1,7 @@
 //! Lists: jobs, days, histories, search.
 
-use fieldsync::protocol::amount::{money, quantity};
 use fieldsync::Device;
+use fieldsync::protocol::amount::{money, quantity};
 use fieldsync::read::{JobFilter, JobSummary, Missing};
 use serde_json::json;
 

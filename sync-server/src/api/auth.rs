@@ -121,14 +121,8 @@ impl Proof {
         let certificate = certificate.filter(|certificate| certificate.is_valid(&office.keys.public_root()));
         let key = known.as_ref().map(|device| device.public_key);
         let key = key.or(certificate.map(|certificate| certificate.public_key));
-        let claim = Claim {
-            device: self.device,
-            method,
-            path,
-            offset: self.offset.unwrap_or(0),
-            nonce: &self.nonce,
-            body,
-        };
+        let claim =
+            Claim { device: self.device, method, path, offset: self.offset.unwrap_or(0), nonce: &self.nonce, body };
         // An unknown device costs the same check, against a key that signs no requests.
         let verifies = claim.verifies(&key.unwrap_or(office.keys.public_root()), &self.signature);
         match (known, certificate) {

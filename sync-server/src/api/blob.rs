@@ -59,7 +59,11 @@ pub(super) async fn put(
     let offset = signed.offset.ok_or(FaultCode::BadRequest)?;
     if is_here(&state, &attachment).await? {
         let stands = attachment.size;
-        return if offset == stands { Ok(at(StatusCode::NO_CONTENT, stands)) } else { Err(Refused::wrong_offset(stands)) };
+        return if offset == stands {
+            Ok(at(StatusCode::NO_CONTENT, stands))
+        } else {
+            Err(Refused::wrong_offset(stands))
+        };
     }
     metrics::counter!("fieldsync_blob_bytes_total", "direction" => "in").increment(signed.body.len() as u64);
     let (hash, size) = (attachment.hash, attachment.size);
@@ -74,11 +78,7 @@ pub(super) async fn put(
 }
 
 /// Reads the content, or a part of it.
-pub(super) async fn get(
-    Extract(state): Extract<State>,
-    named: Named,
-    request: Request,
-) -> Result<Response, Refused> {
+pub(super) async fn get(Extract(state): Extract<State>, named: Named, request: Request) -> Result<Response, Refused> {
     use axum::extract::FromRequest;
     let Active(signed) = Active::from_request(request, &state).await?;
     let attachment = find(&state, &signed.device, named).await?;
@@ -93,8 +93,9 @@ pub(super) async fn get(
         Part::Beyond => {
             let total = HeaderValue::from_str(&format!("bytes */{size}")).expect("digits are a header's text");
             let refused = Refused::from(FaultCode::BadRequest).into_response();
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, [(CONTENT_RANGE, total)], refused.into_body())
-                .into_response());
+            return Ok(
+                (StatusCode::RANGE_NOT_SATISFIABLE, [(CONTENT_RANGE, total)], refused.into_body()).into_response()
+            );
         }
     };
     let length = range.end - range.start;
@@ -102,7 +103,8 @@ pub(super) async fn get(
         Part::Of(first, last) => (StatusCode::PARTIAL_CONTENT, Some(format!("bytes {first}-{last}/{size}"))),
         _ => (StatusCode::OK, None),
     };
-    let body = if length == 0 { Body::empty() } else { Body::from_stream(state.blobs.stream(&attachment.hash, range).await?) };
+    let body =
+        if length == 0 { Body::empty() } else { Body::from_stream(state.blobs.stream(&attachment.hash, range).await?) };
     metrics::counter!("fieldsync_blob_bytes_total", "direction" => "out").increment(length);
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();

@@ -20,9 +20,10 @@ pub(super) async fn post(Extract(state): Extract<State>, request: Request) -> Re
     let peer = peer(&request);
     let headers = request.headers().clone();
     let body = body(request, &state).await?;
-    state.enrolments.take(peer, state.office.now_ms()).map_err(|wait_ms| {
-        Refused(Fault { retry_after_ms: Some(wait_ms), ..Fault::new(FaultCode::Unavailable) })
-    })?;
+    state
+        .enrolments
+        .take(peer, state.office.now_ms())
+        .map_err(|wait_ms| Refused(Fault { retry_after_ms: Some(wait_ms), ..Fault::new(FaultCode::Unavailable) }))?;
     let office = state.office.clone();
     let outcome = blocking(move || {
         let form = Form::of_request(&headers)?;
@@ -31,6 +32,9 @@ pub(super) async fn post(Extract(state): Extract<State>, request: Request) -> Re
         Ok::<_, Refused>(form.of_answer(&headers).write(&answer))
     })
     .await;
+    if outcome.is_ok() {
+        state.enrolments.give_back(peer);
+    }
     let name = if outcome.is_ok() { "enrolled" } else { "refused" };
     metrics::counter!("fieldsync_enrolments_total", "outcome" => name).increment(1);
     Ok(outcome?.into_response())

@@ -1,7 +1,7 @@
 //! Slows down who tries enrolment codes: a bucket of attempts per address, and one for everybody.
 //!
 //! Codes are 80 random bits and live ten minutes, so guessing is hopeless anyway; this keeps the attempts from costing
-//! the office anything. Behind a proxy all attempts share one address.
+//! the office anything. An attempt that enrolled a device is given back. Behind a proxy all attempts share one address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -45,6 +45,15 @@ struct Buckets {
 }
 
 impl Limiter {
+    /// Gives back what [`Limiter::take`] took.
+    pub(super) fn give_back(&self, address: Option<IpAddr>) {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.everybody -= EVERYBODY.refill_ms;
+        if let Some(full_at_ms) = buckets.addresses.get_mut(&network(address)) {
+            *full_at_ms -= ADDRESS.refill_ms;
+        }
+    }
+
     /// Takes an attempt of `address`; otherwise says after how many milliseconds there is another.
     pub(super) fn take(&self, address: Option<IpAddr>, now_ms: i64) -> Result<(), u64> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,9 +63,17 @@ impl Limiter {
         if buckets.addresses.len() >= ADDRESSES_MAX {
             return Err(EVERYBODY.refill_ms.unsigned_abs());
         }
-        ADDRESS.take(buckets.addresses.entry(address).or_insert(now_ms), now_ms)?;
+        ADDRESS.take(buckets.addresses.entry(network(address)).or_insert(now_ms), now_ms)?;
         EVERYBODY.take(&mut buckets.everybody, now_ms)
     }
+}
+
+/// What one customer of a network operator has: an address, or in version 6 the half of it that he does not choose.
+fn network(address: Option<IpAddr>) -> Option<IpAddr> {
+    address.map(|address| match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        address => address,
+    })
 }
 
 #[cfg(test)]
@@ -75,5 +92,16 @@ mod tests {
         assert_eq!(limiter.take(two, 1_000), Ok(()));
         assert_eq!(limiter.take(one, 7_000), Ok(()));
         assert_eq!(limiter.take(one, 7_001), Err(5_999));
+        limiter.give_back(one);
+        assert_eq!(limiter.take(one, 7_001), Ok(()), "what enrolled a device does not count");
+    }
+
+    #[test]
+    fn the_addresses_of_one_household_count_as_one() {
+        let address = |text: &str| Some(text.parse().unwrap());
+
+        assert_eq!(network(address("2001:db8::1:2")), network(address("2001:db8::ffff")));
+        assert_ne!(network(address("2001:db8:0:1::1")), network(address("2001:db8::1")));
+        assert_eq!(network(address("::ffff:10.0.0.1")), address("10.0.0.1"));
     }
 }

@@ -2,9 +2,9 @@
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use fieldsync_protocol::encode;
 use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::wire::{self, UnpackError};
-use fieldsync_protocol::encode;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;

@@ -45,7 +45,10 @@ pub fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
         println!("In it: the office's secret keys. Keep the file as you keep a master key.");
     } else {
         let keys = folder.keys();
-        println!("Not in it: the office's keys; keep a copy of {} in a safe place, or use --with-keys.", keys.display());
+        println!(
+            "Not in it: the office's keys; keep a copy of {} in a safe place, or use --with-keys.",
+            keys.display()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

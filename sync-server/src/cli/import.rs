@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use fieldsync_protocol::amount::money;
 
-use super::enter;
+use super::found;
 use super::table::table;
 use crate::config::Place;
 use crate::import::load::{Earlier, Loaded, load, source_of};
@@ -64,7 +64,7 @@ pub fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
         println!("Nothing was imported: leave --dry-run out to import {} orders.", import.orders.len());
         return Ok(ExitCode::SUCCESS);
     }
-    let opened = enter(&args.place)?;
+    let opened = found(&args.place)?;
     let earlier = Earlier::find(&opened.office, &content)?;
     let mut orders = import.orders.clone();
     if earlier.count() > 0 && !args.again {
@@ -85,7 +85,8 @@ pub fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
     }
     let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut progress = Progress::new(orders.len());
-    let loaded = load(&opened.office, &OPERATOR, &orders, &source_of(&name, &content), &mut |done| progress.tell(done))?;
+    let loaded =
+        load(&opened.office, &OPERATOR, &orders, &source_of(&name, &content), &mut |done| progress.tell(done))?;
     progress.end();
     print!("{}", rejected(&import, &loaded, args.all));
     for warning in &import.warnings {
@@ -109,7 +110,8 @@ fn preview(import: &Import) -> String {
         .columns
         .iter()
         .map(|column| {
-            let taken = column.field.map_or_else(|| "kept as it is".to_owned(), |field| format!("{field:?}").to_lowercase());
+            let taken =
+                column.field.map_or_else(|| "kept as it is".to_owned(), |field| format!("{field:?}").to_lowercase());
             [column.name.clone(), taken, column.filled.to_string(), short(&column.sample)]
         })
         .collect();
@@ -180,17 +182,5 @@ impl Progress {
         if self.is_seen {
             eprintln!();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_have_the_digits_of_their_currency() {
-        assert_eq!(money(-33_981, "AUD"), "-339.81 AUD");
-        assert_eq!(money(5, "EUR"), "0.05 EUR");
-        assert_eq!(money(1_200, "JPY"), "1200 JPY");
     }
 }

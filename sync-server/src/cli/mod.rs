@@ -17,10 +17,11 @@ pub mod verify;
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Parser;
 
 use crate::config::{Arguments, Command, Place};
-use crate::folder::{OpenError, Opened, visit};
+use crate::folder::{Folder, OpenError, Opened, visit};
 use crate::logging;
 
 /// Runs the program with the arguments of the process.
@@ -52,7 +53,20 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Opens the folder beside a server that may be running.
-fn enter(place: &Place) -> Result<Opened, OpenError> {
-    visit(&place.data, &place.tenant)
+/// Opens an office that is there, beside a server that may be running: a mistyped folder is not a new office.
+fn enter(place: &Place) -> anyhow::Result<Opened> {
+    let folder = Folder::new(&place.data);
+    if !folder.database().exists() && !folder.anchor().exists() {
+        bail!(
+            "find an office in {}: there is none. --data names its folder; `serve`, `import`, `technician add` and \
+             `user add` make a new one",
+            place.data.display()
+        );
+    }
+    Ok(found(place)?)
+}
+
+/// Opens an office beside a server that may be running, or makes a new one.
+fn found(place: &Place) -> Result<Opened, OpenError> {
+    visit(&place.data, &place.tenant())
 }

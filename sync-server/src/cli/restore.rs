@@ -45,7 +45,9 @@ pub fn run(args: RestoreArgs) -> anyhow::Result<ExitCode> {
          offers back what the office had said and has forgotten, and sends its own unsent work as always.",
         restored.epoch, restored.devices
     );
-    println!("What nobody holds any more is lost: entries made in the office after the backup, and work of phones that never return.");
+    println!(
+        "What nobody holds any more is lost: entries made in the office after the backup, and work of phones that never return."
+    );
     if restored.revoked > 0 {
         println!("{} devices that were revoked after the backup are revoked again.", restored.revoked);
     }
@@ -56,9 +58,6 @@ pub fn run(args: RestoreArgs) -> anyhow::Result<ExitCode> {
             manifest.blobs.len(),
             Folder::new(&args.place.data).blobs().display()
         );
-    }
-    if manifest.tenant != args.place.tenant {
-        println!("The office's tenant is `{}`: serve it with --tenant {}.", manifest.tenant, manifest.tenant);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -38,7 +38,13 @@ pub struct ServeArgs {
     #[arg(long, env = "FIELDSYNC_METRICS")]
     pub metrics: bool,
     /// The zone in which the console shows times, minutes east of UTC, for example 120.
-    #[arg(long, value_name = "MINUTES", env = "FIELDSYNC_ZONE_MINUTES", default_value_t = 0, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "MINUTES",
+        env = "FIELDSYNC_ZONE_MINUTES",
+        default_value_t = 0,
+        allow_hyphen_values = true
+    )]
     #[arg(value_parser = clap::value_parser!(i32).range(-840..=840))]
     pub zone_minutes: i32,
     /// How devices reach the office.
@@ -79,7 +85,7 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if let Some(tls) = &tls {
         tls.load()?;
     }
-    let opened = server::open(&args.place.data, &args.place.tenant)?;
+    let opened = server::open(&args.place.data, &args.place.tenant())?;
     if opened.was_older {
         tracing::warn!(
             "the database is an older copy than the last one served from this folder: a new epoch has begun, and the \
@@ -135,7 +141,8 @@ mod tests {
     use clap::Parser;
 
     fn serve(flags: &[&str]) -> ServeArgs {
-        let Command::Serve(args) = Arguments::parse_from(["fieldsync-server", "serve"].iter().chain(flags)).command else {
+        let Command::Serve(args) = Arguments::parse_from(["fieldsync-server", "serve"].iter().chain(flags)).command
+        else {
             panic!("serve was asked for")
         };
         args

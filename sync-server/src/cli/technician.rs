@@ -6,8 +6,8 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use fieldsync_protocol::{Record, RecordId, show};
 
-use super::enter;
 use super::table::table;
+use super::{enter, found};
 use crate::config::Place;
 use crate::office::Office;
 use crate::people;
@@ -45,7 +45,7 @@ pub struct AddArgs {
 pub fn run(command: TechnicianCommand) -> anyhow::Result<ExitCode> {
     match command {
         TechnicianCommand::Add(args) => {
-            let opened = enter(&args.place)?;
+            let opened = found(&args.place)?;
             if args.name.trim().is_empty() {
                 bail!("add the technician: the name is empty");
             }

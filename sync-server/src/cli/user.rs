@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use fieldsync_protocol::rights::Role;
 
-use super::enter;
 use super::table::table;
+use super::{enter, found};
 use crate::config::Place;
 use crate::{password, people};
 
@@ -69,7 +69,7 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
         bail!("add the user: a login has 1 to 64 characters and no spaces");
     }
     let role = Role::from_name(&args.role).context("find the role")?;
-    let opened = enter(&args.place)?;
+    let opened = found(&args.place)?;
     let secret = if args.password_stdin { read_password()? } else { password::readable(&opened.office.random()) };
     let hash = password::hash(&secret, &opened.office.random())?;
     let name = args.name.as_deref().unwrap_or(login);

@@ -100,11 +100,29 @@ pub(super) const PROBLEMS: [&str; 16] = [
 /// Finding, cause, attribution, method, what remains: the words of a report.
 pub(super) const REPORTS: [(&str, &str, &str, &str, &str); 8] = [
     ("L/H bucket cylinder, gland", "Rod seal worn", "wear", "Seal kit replaced, rod polished", ""),
-    ("Cooling circuit", "Radiator clogged with dust", "environment", "Cleaned, flow measured", "Clean weekly in the dry season"),
+    (
+        "Cooling circuit",
+        "Radiator clogged with dust",
+        "environment",
+        "Cleaned, flow measured",
+        "Clean weekly in the dry season",
+    ),
     ("Pilot pressure valve", "Setting drifted", "product", "Pressure set by the manual", ""),
-    ("Sensor B4, connector", "Water in the plug", "environment", "Plug dried, greased, cable rerouted", "Cable passes a sharp edge: guard to be fitted"),
+    (
+        "Sensor B4, connector",
+        "Water in the plug",
+        "environment",
+        "Plug dried, greased, cable rerouted",
+        "Cable passes a sharp edge: guard to be fitted",
+    ),
     ("Evaporator fan", "Bearing seized", "wear", "Fan replaced", ""),
-    ("R/H idler", "Grease lost through the check valve", "wear", "Track tensioned, valve replaced", "Idler near its limit, plan replacement"),
+    (
+        "R/H idler",
+        "Grease lost through the check valve",
+        "wear",
+        "Track tensioned, valve replaced",
+        "Idler near its limit, plan replacement",
+    ),
     ("Check valve CV2", "Seat scored", "product", "Valve replaced under warranty", ""),
     ("滤芯", "更换周期过长", "user", "更换滤芯，复位压差报警", "建议缩短更换周期"),
 ];
@@ -145,5 +163,4 @@ pub(super) const SIGNERS: [(&str, &str); 6] = [
 ];
 
 /// What customers agree to with their signature.
-pub(super) const CONSENT: &str =
-    "I confirm that the work and the parts listed were carried out and used, and that I was told what remains to be done.";
+pub(super) const CONSENT: &str = "I confirm that the work and the parts listed were carried out and used, and that I was told what remains to be done.";

@@ -21,6 +21,15 @@ impl DayClock {
         Self { midnight_ms, now_ms: AtomicI64::new(midnight_ms), is_over: AtomicBool::new(false) }
     }
 
+    /// Another clock for the same day: a phone's own.
+    pub(super) fn of_the_same_day(&self) -> Self {
+        Self {
+            midnight_ms: self.midnight_ms,
+            now_ms: AtomicI64::new(self.now_ms.load(Ordering::Relaxed)),
+            is_over: AtomicBool::new(false),
+        }
+    }
+
     /// When it is so late on the day.
     pub(super) fn at(&self, hour: i64, minute: i64) -> i64 {
         self.midnight_ms + (hour * 60 + minute) * MINUTE_MS

@@ -83,7 +83,7 @@ fn morning(stage: &mut Stage<'_>) -> anyhow::Result<Vec<Phone>> {
             technicians[place],
             folder,
             network,
-            Arc::clone(&stage.clock),
+            Arc::new(stage.clock.of_the_same_day()),
             stage.runtime.clone(),
             seed,
         )?;
@@ -120,6 +120,9 @@ struct Yesterday {
 
 fn yesterday(stage: &mut Stage<'_>, phones: &mut [Phone]) -> anyhow::Result<Yesterday> {
     (stage.tell)("Two jobs are done while the network is there");
+    for phone in phones.iter() {
+        phone.clock.set(6, 40);
+    }
     let (done, written) = (phones[BERT].jobs[4], phones[DANA].jobs[4]);
     let bert = &mut phones[BERT];
     bert.arrive(done)?;
@@ -129,6 +132,7 @@ fn yesterday(stage: &mut Stage<'_>, phones: &mut [Phone]) -> anyhow::Result<Yest
     let dana = &mut phones[DANA];
     dana.arrive(written)?;
     dana.report(written, 3, "temporary")?;
+    stage.clock.set(7, 40);
     for phone in [BERT, DANA] {
         phones[phone].sync()?;
     }
@@ -145,7 +149,7 @@ fn offline(stage: &mut Stage<'_>, phones: &mut [Phone], yesterday: &Yesterday) -
     for place in 0..phones.len() {
         let jobs: Vec<RecordId> = phones[place].jobs[..JOBS_EACH - 1].to_vec();
         for (turn, order) in jobs.iter().enumerate() {
-            stage.clock.set(8 + 2 * turn as i64, 5 * place as i64);
+            phones[place].clock.set(8 + 2 * turn as i64, 5 * place as i64);
             let variant = place * JOBS_EACH + turn;
             work(&mut phones[place], *order, turn, variant)?;
         }
@@ -164,7 +168,8 @@ fn offline(stage: &mut Stage<'_>, phones: &mut [Phone], yesterday: &Yesterday) -
         .because("the pump is eight months old");
     phones[FARIDA].does(|device| device.edit(category))?;
     // Chen opens an order on site for a customer nobody knew.
-    stage.clock.set(16, 0);
+    stage.clock.set(15, 50);
+    phones[CHEN].clock.set(15, 40);
     let opened = phones[CHEN].does(|device| {
         device.open_order(&OpenOrder {
             customer: Known::New(NewCustomer {
@@ -221,13 +226,9 @@ fn work(phone: &mut Phone, order: RecordId, turn: usize, variant: usize) -> anyh
 }
 
 /// Meanwhile the office changes the plan.
-fn meanwhile(
-    stage: &mut Stage<'_>,
-    phones: &[Phone],
-    yesterday: &Yesterday,
-    opened: RecordId,
-) -> anyhow::Result<()> {
+fn meanwhile(stage: &mut Stage<'_>, phones: &[Phone], yesterday: &Yesterday, opened: RecordId) -> anyhow::Result<()> {
     (stage.tell)("Meanwhile the office replans, approves, takes one job away and cancels another");
+    stage.clock.set(16, 5);
     let desk = stage.desk;
     for phone in phones {
         desk.prioritise(phone.jobs[3], "emergency")?;
@@ -254,7 +255,9 @@ fn afternoon(
     yesterday: &Yesterday,
     opened: RecordId,
 ) -> anyhow::Result<()> {
-    stage.clock.set(16, 40);
+    for phone in phones.iter() {
+        phone.clock.set(16, 20);
+    }
     (stage.tell)("In the afternoon two of them write what the office has just written or closed");
     let problem = Draft::of("work_order", opened)
         .change("problem", fields! { "text" => "Extractor trips: fan wheel unbalanced, bearing warm" });
@@ -266,9 +269,7 @@ fn afternoon(
     let job = phones[ANNA].jobs[0];
     if let Some(customer) = phones[ANNA].device().job(job)?.customer {
         let reach = fields! { "phone" => "+61 3 5550 1199" };
-        phones[ANNA].does(|device| {
-            device.propose(job, customer.id, "reach", reach, Some("new number at the gate"))
-        })?;
+        phones[ANNA].does(|device| device.propose(job, customer.id, "reach", reach, Some("new number at the gate")))?;
     }
     Ok(())
 }
@@ -279,9 +280,10 @@ fn network_returns(stage: &mut Stage<'_>, phones: &mut [Phone]) -> anyhow::Resul
     (stage.tell)("The network returns badly: requests and answers are lost, repeated, cut; one phone is killed");
     let killed = DANA;
     for (place, phone) in phones.iter_mut().enumerate() {
+        phone.clock.set(17, 30 + 4 * place as i64);
         if place == killed {
             phone.shut();
-            let now_ms = fieldsync::Clock::now_ms(stage.clock.as_ref());
+            let now_ms = fieldsync::Clock::now_ms(phone.clock.as_ref());
             drive::sync_and_kill(&phone.folder, &phone.network, now_ms)?;
             phone.reopen()?;
         }
@@ -295,6 +297,9 @@ fn network_returns(stage: &mut Stage<'_>, phones: &mut [Phone]) -> anyhow::Resul
 /// Everybody syncs until everybody agrees.
 fn settle(stage: &mut Stage<'_>, phones: &mut [Phone]) -> anyhow::Result<()> {
     (stage.tell)("Everybody syncs until all replicas agree");
+    for phone in phones.iter() {
+        phone.clock.set(17, 54);
+    }
     for _ in 0..ROUNDS_MAX {
         let mut is_settled = true;
         for phone in phones.iter_mut() {
@@ -306,6 +311,9 @@ fn settle(stage: &mut Stage<'_>, phones: &mut [Phone]) -> anyhow::Result<()> {
             break;
         }
         stage.clock.pass(2);
+        for phone in phones.iter() {
+            phone.clock.pass(2);
+        }
     }
     // The report says it when they still do not agree.
     Ok(())

@@ -181,12 +181,7 @@ fn import_file(office: &Office, file: &Path, say: &dyn Fn(&str)) -> anyhow::Resu
     Ok(ImportReport { rows: import.rows, imported: total as u64, rejected: import.rejected })
 }
 
-fn compile(
-    desk: &Desk,
-    played: &day::Played,
-    seed: u64,
-    import: Option<ImportReport>,
-) -> anyhow::Result<Report> {
+fn compile(desk: &Desk, played: &day::Played, seed: u64, import: Option<ImportReport>) -> anyhow::Result<Report> {
     let phones = played.phones.iter().enumerate();
     let devices =
         phones.map(|(place, phone)| report::device(desk, phone, place == played.killed)).collect::<Result<_, _>>()?;

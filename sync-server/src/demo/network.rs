@@ -98,9 +98,7 @@ impl Network {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&inner);
                 // A connection that cannot get a thread is one more that breaks.
-                let _ = std::thread::Builder::new()
-                    .name("demo-connection".into())
-                    .spawn(move || shared.carry(stream));
+                let _ = std::thread::Builder::new().name("demo-connection".into()).spawn(move || shared.carry(stream));
             }
         })?;
         Ok(Self { address, shared })
@@ -242,11 +240,8 @@ fn read_request(phone: &mut TcpStream) -> io::Result<Vec<u8>> {
     };
     let length: usize =
         head.lines().find_map(|line| header(line, "content-length")).and_then(|text| text.parse().ok()).unwrap_or(0);
-    let kept: String = head
-        .lines()
-        .filter(|line| header(line, "connection").is_none())
-        .map(|line| format!("{line}\r\n"))
-        .collect();
+    let kept: String =
+        head.lines().filter(|line| header(line, "connection").is_none()).map(|line| format!("{line}\r\n")).collect();
     let mut request = format!("{kept}connection: close\r\n").into_bytes();
     request.extend_from_slice(&body);
     let mut missing = (length + 2).saturating_sub(body.len());

@@ -51,7 +51,8 @@ pub(super) struct Phone {
     pub(super) jobs: Vec<RecordId>,
     /// Assignments by job.
     pub(super) assignments: BTreeMap<RecordId, RecordId>,
-    clock: Arc<DayClock>,
+    /// The phone's own clock.
+    pub(super) clock: Arc<DayClock>,
     runtime: Handle,
     seed: u64,
     openings: u64,
@@ -137,10 +138,7 @@ impl Phone {
     }
 
     /// Does something on the phone, and keeps the ledger.
-    pub(super) fn does<T>(
-        &mut self,
-        action: impl FnOnce(&Device) -> Result<T, fieldsync::Error>,
-    ) -> anyhow::Result<T> {
+    pub(super) fn does<T>(&mut self, action: impl FnOnce(&Device) -> Result<T, fieldsync::Error>) -> anyhow::Result<T> {
         let result = action(self.device()).with_context(|| format!("let {} work", self.name))?;
         self.note()?;
         Ok(result)
@@ -181,7 +179,7 @@ impl Phone {
                 &ReportEntry {
                     method: Some(method.into()),
                     parameters: Some(vec![changed]),
-                    hazards: Some(if hazards.is_empty() { "none known".into() } else { hazards.into() }),
+                    hazards: Some(hazards.into()),
                     outcome: Some(outcome.into()),
                     ..ReportEntry::default()
                 },
@@ -197,7 +195,8 @@ impl Phone {
             let (number, ..) = CATALOGUE[(variant + place * 5) % CATALOGUE.len()];
             let found = self.device().catalogue(number, 1)?;
             let part = found.first().with_context(|| format!("find part {number} on the phone of {}", self.name))?;
-            let entry = PartEntry { charge: Some("a_paid".into()), ..PartEntry::of(part, 1_000 + 500 * (place as i64)) };
+            let entry =
+                PartEntry { charge: Some("a_paid".into()), ..PartEntry::of(part, 1_000 + 500 * (place as i64)) };
             self.does(|device| device.use_part(order, &entry))?;
         }
         self.clock.pass(17);

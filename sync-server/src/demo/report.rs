@@ -209,7 +209,8 @@ fn fates(desk: &Desk, phone: &Phone) -> anyhow::Result<Fates> {
             fates.unaccounted += 1;
         }
     }
-    fates.doubled = history.iter().map(|(entered, times)| times.saturating_sub(said.get(entered).copied().unwrap_or(0))).sum();
+    fates.doubled =
+        history.iter().map(|(entered, times)| times.saturating_sub(said.get(entered).copied().unwrap_or(0))).sum();
     Ok(fates)
 }
 
@@ -242,12 +243,31 @@ impl Report {
         let mut text = String::new();
         let out = &mut text;
         if let Some(import) = &self.import {
-            let _ = writeln!(out, "\nImport: {} rows, {} imported, {} not usable", import.rows, import.imported, import.rejected.len());
+            let _ = writeln!(
+                out,
+                "\nImport: {} rows, {} imported, {} not usable",
+                import.rows,
+                import.imported,
+                import.rejected.len()
+            );
             for row in &import.rejected {
                 let _ = writeln!(out, "  line {}: {}", row.line, row.reason);
             }
         }
-        let _ = writeln!(out, "\n{:<16}{:>6}{:>9}{:>9}{:>8}{:>6}{:>6}{:>9}{:>7}{:>7}", "What they entered", "made", "accepted", "replaced", "refused", "held", "here", "received", "merged", "person");
+        let _ = writeln!(
+            out,
+            "\n{:<16}{:>6}{:>9}{:>9}{:>8}{:>6}{:>6}{:>9}{:>7}{:>7}",
+            "What they entered",
+            "made",
+            "accepted",
+            "replaced",
+            "refused",
+            "held",
+            "here",
+            "received",
+            "merged",
+            "person"
+        );
         for device in &self.devices {
             let refused: u64 = device.refused.values().sum();
             let _ = writeln!(
@@ -267,10 +287,15 @@ impl Report {
         }
         for device in &self.devices {
             for (code, count) in &device.refused {
-                let _ = writeln!(out, "  {} of {} refused: {}, kept on the phone", count, device.technician, reason(code));
+                let _ =
+                    writeln!(out, "  {} of {} refused: {}, kept on the phone", count, device.technician, reason(code));
             }
         }
-        let _ = writeln!(out, "\n{:<16}{:>10}{:>10}{:>7}{:>8}{:>7}  {}", "On the wire", "sent", "received", "trips", "repeats", "photos", "what the network did");
+        let _ = writeln!(
+            out,
+            "\n{:<16}{:>10}{:>10}{:>7}{:>8}{:>7}  {}",
+            "On the wire", "sent", "received", "trips", "repeats", "photos", "what the network did"
+        );
         for device in &self.devices {
             let faults: Vec<String> = device.faults.iter().map(|(fault, count)| format!("{count} {fault}")).collect();
             let killed = if device.killed { ", phone killed in mid-sync" } else { "" };
@@ -289,7 +314,13 @@ impl Report {
         let _ = writeln!(out, "\n{:<16}{:<18}{:<18}", "Fingerprints", "phone", "office");
         for device in &self.devices {
             let verdict = if device.agrees { "the same" } else { "DIFFERENT" };
-            let _ = writeln!(out, "{}{:<18}{:<18}{verdict}", padded(&device.technician, 16), device.fingerprint, device.office_fingerprint);
+            let _ = writeln!(
+                out,
+                "{}{:<18}{:<18}{verdict}",
+                padded(&device.technician, 16),
+                device.fingerprint,
+                device.office_fingerprint
+            );
         }
         let _ = writeln!(
             out,
@@ -307,7 +338,11 @@ impl Report {
         match self.problems.as_slice() {
             [] => {
                 let seconds = self.took_ms as f64 / 1_000.0;
-                let _ = writeln!(out, "Nothing lost, nothing doubled, every replica agrees. {seconds:.1} s, seed {}", self.seed);
+                let _ = writeln!(
+                    out,
+                    "Nothing lost, nothing doubled, every replica agrees. {seconds:.1} s, seed {}",
+                    self.seed
+                );
             }
             problems => {
                 let _ = writeln!(out, "THE DAY FAILED (seed {}):", self.seed);

@@ -340,7 +340,10 @@ mod tests {
         let query = JobQuery { limit: 9, sort: crate::store::Sort::Number, ..JobQuery::default() };
         let rows = office.read(|txn| txn.jobs(&query)).unwrap();
         let first = &rows[0];
-        assert_eq!((first.number.as_str(), first.customer.as_str(), first.asset.as_str()), ("WO-000001", "Acme", "Pump 4"));
+        assert_eq!(
+            (first.number.as_str(), first.customer.as_str(), first.asset.as_str()),
+            ("WO-000001", "Acme", "Pump 4")
+        );
         assert_eq!((first.problem.as_str(), first.priority), ("leaks", 1));
         let order = office.read(|txn| txn.record(rows[2].id)).unwrap().unwrap().record;
         assert_eq!(show::fields(&order, "category").unwrap().text("category"), Some("c_warranty"));

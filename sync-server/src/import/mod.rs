@@ -25,12 +25,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use fieldsync_protocol::amount::minor_digits;
 pub use self::mapping::{Column, Field};
 pub use self::preview::Preview;
 pub use self::reject::{RejectReason, RejectedRow};
 pub use self::text::Encoding;
 pub use self::warning::Warning;
+pub use fieldsync_protocol::amount::minor_digits;
 
 /// Largest file that is read, bytes: a hundred thousand orders with long texts. The whole file is held in memory.
 pub const FILE_BYTES_MAX: usize = 16_777_216;

@@ -165,11 +165,7 @@ where
 ///
 /// # Errors
 /// The work's own error, or the store's.
-pub fn read<T, E>(
-    store: &dyn Store,
-    tenant: TenantId,
-    work: impl FnOnce(&mut dyn Txn) -> Result<T, E>,
-) -> Result<T, E>
+pub fn read<T, E>(store: &dyn Store, tenant: TenantId, work: impl FnOnce(&mut dyn Txn) -> Result<T, E>) -> Result<T, E>
 where
     E: From<StoreError>,
 {

@@ -13,7 +13,7 @@ use fieldsync_protocol::{DeviceId, Edit, FieldsExt, Record, RecordId, document, 
 
 use super::{board, scope};
 use crate::office::{Office, SYSTEM};
-use crate::store::{Action, Audience, Entry, Stored, StoreError, Txn};
+use crate::store::{Action, Audience, Entry, StoreError, Stored, Txn};
 
 /// Who hands edits in.
 #[derive(Debug, Clone, Copy)]
@@ -227,8 +227,12 @@ impl<'a> Door<'a> {
             Stored { check: record.check(), record, changed: Default::default(), sequence: 0 }
         });
         for edit in edits {
-            let replaced: Vec<_> =
-                stored.record.siblings(&edit.group).map(|(dot, _)| dot).filter(|dot| edit.context.covers(*dot)).collect();
+            let replaced: Vec<_> = stored
+                .record
+                .siblings(&edit.group)
+                .map(|(dot, _)| dot)
+                .filter(|dot| edit.context.covers(*dot))
+                .collect();
             stored.record.put(edit);
             let entry = Entry {
                 action,
@@ -293,15 +297,8 @@ impl<'a> Door<'a> {
             _ => return Ok(false),
         };
         let edit = super::edit::stamped(self.office, record, group, fields, record.version.clone(), SYSTEM);
-        *stored = self.apply(
-            txn,
-            Some(stored.clone()),
-            &record.kind.clone(),
-            record.id,
-            order,
-            &[&edit],
-            Action::Accepted,
-        )?;
+        *stored =
+            self.apply(txn, Some(stored.clone()), &record.kind.clone(), record.id, order, &[&edit], Action::Accepted)?;
         Ok(true)
     }
 }
@@ -311,12 +308,7 @@ fn refusal(edit: &Edit, code: Code) -> Refusal {
 }
 
 /// The work order a record belongs to: itself, or the one its main group names.
-pub(super) fn order_of(
-    before: Option<&Record>,
-    table: &kinds::Kind,
-    id: RecordId,
-    edits: &[Edit],
-) -> Option<RecordId> {
+pub(super) fn order_of(before: Option<&Record>, table: &kinds::Kind, id: RecordId, edits: &[Edit]) -> Option<RecordId> {
     match table.reach {
         Reach::Order => Some(id),
         Reach::BelowOrder => before

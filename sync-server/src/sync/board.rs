@@ -87,9 +87,9 @@ pub(super) fn refresh(office: &Office, txn: &mut dyn Txn, order: RecordId) -> Re
     }
     let records = std::iter::once(&job.order).chain(&loaded.below);
     let conflicts: usize = records.map(|record| show::conflicts(record).len()).sum();
-    let signed = job.latest_document().filter(|document| {
-        job.signatures.iter().any(|signature| signature.document == document.hash)
-    });
+    let signed = job
+        .latest_document()
+        .filter(|document| job.signatures.iter().any(|signature| signature.document == document.hash));
     let held = txn.held_below(order)?;
     let row = JobRow {
         id: order,

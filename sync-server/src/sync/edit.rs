@@ -5,7 +5,7 @@ use fieldsync_protocol::{Dot, Edit, Fields, PersonId, Record, RecordId, Version}
 
 use super::accept::{Accepted, Author, Door};
 use crate::office::Office;
-use crate::store::{Action, Stored, StoreError, Txn};
+use crate::store::{Action, StoreError, Stored, Txn};
 
 /// A change somebody in the office wants to make.
 #[derive(Debug, Clone)]
@@ -42,12 +42,7 @@ pub enum EditError {
 ///
 /// # Errors
 /// [`EditError::Refused`] with the first reason; nothing of any draft is kept then, because the transaction is given up.
-pub fn edit(
-    office: &Office,
-    txn: &mut dyn Txn,
-    actor: &Actor,
-    drafts: &[Draft],
-) -> Result<Vec<Stored>, EditError> {
+pub fn edit(office: &Office, txn: &mut dyn Txn, actor: &Actor, drafts: &[Draft]) -> Result<Vec<Stored>, EditError> {
     let mut door = Door::open(office);
     let mut results = Vec::with_capacity(drafts.len());
     for draft in drafts {

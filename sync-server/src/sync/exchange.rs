@@ -147,9 +147,9 @@ fn is_copy(
     token: Option<&Token>,
 ) -> Result<bool, StoreError> {
     if let Some(replica) = replica {
-        let is_named = replica.push_id.is_none_or(|last| {
-            message.sent_ids.contains(&last) || token.is_some_and(|token| token.push_id == last)
-        });
+        let is_named = replica
+            .push_id
+            .is_none_or(|last| message.sent_ids.contains(&last) || token.is_some_and(|token| token.push_id == last));
         if replica.device != device.id || !is_named {
             return Ok(true);
         }

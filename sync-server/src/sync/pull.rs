@@ -13,7 +13,7 @@ use fieldsync_protocol::{Record, RecordId, encode};
 use super::exchange::fingerprint;
 use super::sealed::Cursor;
 use crate::office::Office;
-use crate::store::{Audience, Device, ScopeRow, Stored, StoreError, Txn};
+use crate::store::{Audience, Device, ScopeRow, StoreError, Stored, Txn};
 
 /// Fills the pull half of an answer.
 pub(super) fn fill(
@@ -81,13 +81,8 @@ pub(super) fn fill(
     }
     answer.more = page.is_full;
     let position = if page.is_full { page.end } else { tenant.sequence };
-    let next = Cursor {
-        person: device.person,
-        epoch: tenant.epoch,
-        position,
-        highest: tenant.sequence,
-        chain: tenant.chain,
-    };
+    let next =
+        Cursor { person: device.person, epoch: tenant.epoch, position, highest: tenant.sequence, chain: tenant.chain };
     answer.cursor = Some(next.close(office));
     answer.rights = txn.audience(own)?.rights;
     if !answer.more {

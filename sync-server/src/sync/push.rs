@@ -7,7 +7,7 @@ use fieldsync_protocol::{Record, RecordId};
 use super::accept::{self, Accepted, Author, Door};
 use super::held;
 use crate::office::Office;
-use crate::store::{Action, Audience, Device, RefusedRow, Stored, StoreError, Txn};
+use crate::store::{Action, Audience, Device, RefusedRow, StoreError, Stored, Txn};
 
 /// Takes what a device pushes: what others hang below first.
 pub(super) fn take(

@@ -10,7 +10,7 @@ use fieldsync_protocol::{Edit, Record, RecordId, Version, kinds};
 use super::accept::Door;
 use super::held;
 use crate::office::Office;
-use crate::store::{Action, Device, Entry, Stored, StoreError, Txn};
+use crate::store::{Action, Device, Entry, StoreError, Stored, Txn};
 
 /// Takes one offer.
 pub(super) fn take(

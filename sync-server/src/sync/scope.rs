@@ -10,7 +10,7 @@ use fieldsync_protocol::job::Job;
 use fieldsync_protocol::kinds::{self, Reach};
 use fieldsync_protocol::{FieldsExt, Record, RecordId, show};
 
-use crate::store::{Audience, Stored, StoreError, Txn};
+use crate::store::{Audience, StoreError, Stored, Txn};
 
 /// Brings the index after a change of `stored`, which must be in the store already.
 pub(super) fn refresh(

@@ -54,8 +54,7 @@ impl Peer {
         let code = enrol::new_code(office, technician).expect("code");
         let key = SigningKey::from_bytes(&[7; 32]);
         let public_key = PublicKey(key.verifying_key().to_bytes());
-        let answer =
-            enrol::enrol(office, &Enrol { code, public_key, device_name: "phone".into() }).expect("enrol");
+        let answer = enrol::enrol(office, &Enrol { code, public_key, device_name: "phone".into() }).expect("enrol");
         Peer {
             technician,
             device: answer.certificate.device,

@@ -1,8 +1,8 @@
 //! Photos over HTTP.
 
+use fieldsync_protocol::Hash;
 use fieldsync_protocol::limits::CHUNK_BYTES;
 use fieldsync_protocol::request::blob_path;
-use fieldsync_protocol::Hash;
 
 use super::*;
 

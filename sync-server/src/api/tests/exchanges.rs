@@ -69,7 +69,8 @@ async fn what_was_signed_cannot_be_changed_on_the_way() {
     let mut anna = world.phone("Anna").await;
     anna.exchange(&world, vec![]).await.unwrap();
     let body = wire::pack(&anna.message(&world.office, vec![]));
-    let other = wire::pack(&anna.message(&world.office, vec![anna.note(&world.office, RecordId(uuid::Uuid::nil()), "x")]));
+    let other =
+        wire::pack(&anna.message(&world.office, vec![anna.note(&world.office, RecordId(uuid::Uuid::nil()), "x")]));
     let blob = fieldsync_protocol::request::blob_path(RecordId(uuid::Uuid::nil()));
 
     let tampered = anna.signed("POST", EXCHANGE_PATH, None, &body).body(Body::from(other)).unwrap();
@@ -146,7 +147,8 @@ async fn a_device_that_a_restore_forgot_is_taken_back_on_its_certificate_unless_
 
     let later = World::new();
     later.office.revocations.note(anna.certificate.device, 5).unwrap();
-    let nonce = later.send(introduced("", &anna.certificate)).await.headers()[NONCE_HEADER].to_str().unwrap().to_owned();
+    let nonce =
+        later.send(introduced("", &anna.certificate)).await.headers()[NONCE_HEADER].to_str().unwrap().to_owned();
     assert_eq!(later.send(introduced(&nonce, &anna.certificate)).await.status(), StatusCode::FORBIDDEN);
 }
 
@@ -158,7 +160,11 @@ async fn bad_bodies_are_refused_with_a_code_and_change_nothing() {
     let good = wire::pack(&anna.message(&world.office, vec![]));
     let bomb = zstd::bulk::compress(&vec![0; 64 << 20], 3).unwrap();
     let deep = zstd::bulk::compress(&[0x81; 4_000], 3).unwrap();
-    let endless = wire::pack(&anna.message(&world.office, vec![PushRecord { edits: vec![], ..anna.note(&world.office, world.order("x"), "y") }]));
+    let endless =
+        wire::pack(&anna.message(
+            &world.office,
+            vec![PushRecord { edits: vec![], ..anna.note(&world.office, world.order("x"), "y") }],
+        ));
     let cases: [(&[u8], FaultCode); 7] = [
         (&vec![7; WIRE_BYTES_MAX + 1], FaultCode::TooLarge),
         (&bomb, FaultCode::TooLarge),

@@ -206,7 +206,6 @@ impl Phone {
     fn note(&self, office: &Office, order: RecordId, text: &str) -> PushRecord {
         self.born(office, "note", "text", fields! { "work_order" => order, "text" => text })
     }
-
 }
 
 async fn read(response: Response) -> (StatusCode, Bytes) {

@@ -3,6 +3,7 @@
 //! With `CONSOLE_PAGES=DIR` in the environment the pages are also written to that directory.
 
 mod desk;
+mod forms;
 mod job;
 
 use super::frame::{Flash, Frame, Place};
@@ -53,8 +54,8 @@ fn pages() -> Vec<(&'static str, String)> {
         ("import_result", render(&desk::imported())),
         ("job", render(&job::busy())),
         ("job_new_order", render(&job::quiet())),
-        ("job_form", render(&job::new_form())),
-        ("job_dispatch", render(&job::dispatch())),
+        ("job_form", render(&forms::new_form())),
+        ("job_dispatch", render(&forms::dispatch())),
     ]
 }
 

@@ -8,8 +8,7 @@ use crate::store::{Blobs, StoreError};
 
 impl Blobs for SqliteTxn<'_> {
     fn has_blob(&mut self, hash: &Hash) -> Result<bool, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("select 1 from blob where tenant = ?1 and hash = ?2")?;
+        let mut statement = self.connection.prepare_cached("select 1 from blob where tenant = ?1 and hash = ?2")?;
         Ok(statement.query_row((self.tenant.0, hash.as_bytes()), |_| Ok(())).optional()?.is_some())
     }
 

@@ -10,7 +10,8 @@ use rusqlite::{OptionalExtension, Row};
 use super::{SqliteTxn, column};
 use crate::store::{Board, JobQuery, JobRow, Sort, StoreError};
 
-const COLUMNS: &str = "job.id, number, status, priority, due_ms, planned_ms, customer, site, asset, problem, technicians,
+const COLUMNS: &str =
+    "job.id, number, status, priority, due_ms, planned_ms, customer, site, asset, problem, technicians,
     requested_ms, changed_ms, conflicts, proposals, differs, missing_blobs, held, is_late";
 
 fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRow> {
@@ -201,8 +202,8 @@ impl Board for SqliteTxn<'_> {
              where t.tenant = ?1 and job.status in ('dispatched', 'in_progress', 'follow_up', 'returned')
              group by t.technician",
         )?;
-        let rows =
-            statement.query_map([self.tenant.0], |row| Ok((column!(row, 0, RecordId), row.get::<_, i64>(1)? as u64)))?;
+        let rows = statement
+            .query_map([self.tenant.0], |row| Ok((column!(row, 0, RecordId), row.get::<_, i64>(1)? as u64)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

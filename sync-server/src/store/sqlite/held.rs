@@ -70,9 +70,9 @@ impl HeldEdits for SqliteTxn<'_> {
     }
 
     fn held_below(&mut self, work_order: RecordId) -> Result<u32, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "select count(*) from held where tenant = ?1 and work_order = ?2 and decision is null",
-        )?;
+        let mut statement = self
+            .connection
+            .prepare_cached("select count(*) from held where tenant = ?1 and work_order = ?2 and decision is null")?;
         Ok(statement.query_row((self.tenant.0, work_order.as_bytes()), |row| row.get(0))?)
     }
 

@@ -6,8 +6,7 @@ use rusqlite::{OptionalExtension, Row};
 use super::{SqliteTxn, column};
 use crate::store::{Action, Entry, History, Placed, StoreError, Tenants};
 
-const COLUMNS: &str =
-    "sequence, action, kind, record, content, arrived_ms, replaced, chain, content_hash, happened_ms";
+const COLUMNS: &str = "sequence, action, kind, record, content, arrived_ms, replaced, chain, content_hash, happened_ms";
 
 /// What the chain commits to at one place: everything that stands there, with the content as its hash.
 fn link(previous: &Hash, sequence: u64, action: &str, entry: &Entry, content: &Hash) -> Hash {
@@ -93,9 +92,11 @@ impl History for SqliteTxn<'_> {
                 encode::cbor(&entry.replaced),
                 chain.as_bytes(),
             ])?;
-        self.connection
-            .prepare_cached("update tenant set sequence = ?2, chain = ?3 where tenant = ?1")?
-            .execute((self.tenant.0, sequence as i64, chain.as_bytes()))?;
+        self.connection.prepare_cached("update tenant set sequence = ?2, chain = ?3 where tenant = ?1")?.execute((
+            self.tenant.0,
+            sequence as i64,
+            chain.as_bytes(),
+        ))?;
         Ok(sequence)
     }
 

@@ -68,8 +68,9 @@ pub enum OpenError {
 /// The embedded store.
 pub struct SqliteStore {
     path: PathBuf,
-    writer: Writer,
+    // Before the writer, so that the writer closes last: only a connection that may write leaves one file behind.
     readers: Mutex<Vec<Connection>>,
+    writer: Writer,
     changes: broadcast::Sender<Changed>,
 }
 
@@ -83,8 +84,8 @@ impl SqliteStore {
             return Err(OpenError::TooOld(rusqlite::version().to_owned()));
         }
         let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
-        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
-            .map_err(unreadable)?;
+        let mut connection =
+            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(unreadable)?;
         migrations::migrations::runner()
             .set_abort_missing(true)
             .run(&mut connection)

@@ -6,7 +6,7 @@ use fieldsync_protocol::{Hash, Record, RecordId, encode};
 use rusqlite::{OptionalExtension, Row};
 
 use super::{SqliteTxn, column};
-use crate::store::{Records, Stored, StoreError};
+use crate::store::{Records, StoreError, Stored};
 
 fn body(row: &Row<'_>) -> rusqlite::Result<Vec<u8>> {
     row.get(0)
@@ -19,17 +19,16 @@ fn decode(bytes: &[u8]) -> Result<Record, StoreError> {
 impl SqliteTxn<'_> {
     fn ids(&self, sql: &str, id: RecordId) -> Result<Vec<RecordId>, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows =
-            statement.query_map((self.tenant.0, id.as_bytes()), |row| Ok(column!(row, 0, RecordId)))?;
+        let rows = statement.query_map((self.tenant.0, id.as_bytes()), |row| Ok(column!(row, 0, RecordId)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
 impl Records for SqliteTxn<'_> {
     fn record(&mut self, id: RecordId) -> Result<Option<Stored>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "select body, check_hash, changed, sequence from record where tenant = ?1 and id = ?2",
-        )?;
+        let mut statement = self
+            .connection
+            .prepare_cached("select body, check_hash, changed, sequence from record where tenant = ?1 and id = ?2")?;
         let row = statement
             .query_row((self.tenant.0, id.as_bytes()), |row| {
                 Ok((body(row)?, column!(row, 1, Hash), row.get::<_, Vec<u8>>(2)?, row.get::<_, i64>(3)?))
@@ -42,8 +41,9 @@ impl Records for SqliteTxn<'_> {
     }
 
     fn below(&mut self, work_order: RecordId) -> Result<Vec<Record>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("select body from record where tenant = ?1 and work_order = ?2 order by id")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("select body from record where tenant = ?1 and work_order = ?2 order by id")?;
         let bodies = statement.query_map((self.tenant.0, work_order.as_bytes()), body)?;
         bodies.map(|bytes| decode(&bytes?)).collect()
     }

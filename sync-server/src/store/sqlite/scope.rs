@@ -22,7 +22,12 @@ fn audience(row: &Row<'_>) -> rusqlite::Result<Audience> {
 }
 
 impl SqliteTxn<'_> {
-    fn change_sum(&self, name: Audience, is_entering: bool, change: impl FnOnce(&mut SetHash)) -> Result<(), StoreError> {
+    fn change_sum(
+        &self,
+        name: Audience,
+        is_entering: bool,
+        change: impl FnOnce(&mut SetHash),
+    ) -> Result<(), StoreError> {
         let mut sum = self.sum(name)?;
         change(&mut sum.set);
         self.connection

@@ -21,9 +21,9 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
 
 impl Users for SqliteTxn<'_> {
     fn user(&mut self, id: PersonId) -> Result<Option<User>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "select id, login, name, role, password, active from user where tenant = ?1 and id = ?2",
-        )?;
+        let mut statement = self
+            .connection
+            .prepare_cached("select id, login, name, role, password, active from user where tenant = ?1 and id = ?2")?;
         Ok(statement.query_row((self.tenant.0, id.as_bytes()), user).optional()?)
     }
 

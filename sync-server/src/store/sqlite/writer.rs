@@ -118,9 +118,7 @@ fn in_savepoint(connection: &Connection, task: Task) -> Result<Changed, StoreErr
             let mut txn = SqliteTxn::new(connection, tenant);
             work(&mut txn).map(|()| txn.into_changed())
         }
-        Task::Raw(work) => {
-            work(connection).map(|()| SqliteTxn::new(connection, TenantId(0)).into_changed())
-        }
+        Task::Raw(work) => work(connection).map(|()| SqliteTxn::new(connection, TenantId(0)).into_changed()),
     }))
     .unwrap_or(Err(StoreError::Aborted));
     if outcome.is_err() {
