@@ -50,26 +50,35 @@
   };
 
   const soon = () => {
-    if (document.hidden) { again = true; return; }
     clearTimeout(waiting);
     waiting = setTimeout(freshen, QUIET_MS);
   };
 
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && again) { again = false; soon(); }
-  });
+  // A browser allows few connections to one server, and a page that was left may keep its own: only a page that is
+  // looked at holds one.
+  let stream = null, wasOpen = false;
+  const listen = () => {
+    if (stream) return;
+    stream = new EventSource("/events");
+    stream.addEventListener("open", () => {
+      clearTimeout(lost);
+      state.hidden = true;
+      if (wasOpen) soon(); // what happened while it was gone
+      wasOpen = true;
+    });
+    stream.addEventListener("changed", soon);
+    stream.addEventListener("error", () => {
+      clearTimeout(lost);
+      lost = setTimeout(() => { state.hidden = false; }, LOST_MS);
+    });
+  };
+  const stop = () => {
+    clearTimeout(lost);
+    stream?.close();
+    stream = null;
+  };
 
-  const stream = new EventSource("/events");
-  let wasOpen = false;
-  stream.addEventListener("open", () => {
-    clearTimeout(lost);
-    state.hidden = true;
-    if (wasOpen) soon(); // what happened while it was gone
-    wasOpen = true;
-  });
-  stream.addEventListener("changed", soon);
-  stream.addEventListener("error", () => {
-    clearTimeout(lost);
-    lost = setTimeout(() => { state.hidden = false; }, LOST_MS);
-  });
+  document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else listen(); });
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", listen);
 })();

@@ -41,7 +41,8 @@ pub fn new_code(office: &Office, technician: RecordId) -> Result<String, EnrolEr
     Ok(code)
 }
 
-/// Enrols a device: uses the code up, and certifies the device's key.
+/// Enrols a device: uses the code up, and certifies the device's key. Asking again with the same code and key gives the
+/// same certificate.
 ///
 /// # Errors
 /// [`EnrolError::BadCode`]; the code is not used up by a failure.
@@ -49,14 +50,20 @@ pub fn enrol(office: &Office, request: &Enrol) -> Result<EnrolAnswer, EnrolError
     let (inner, request) = (office.clone(), request.clone());
     office.write(move |txn| {
         let now_ms = inner.now_ms();
-        let person = txn.use_code(&code_hash(&request.code), now_ms)?.ok_or(EnrolError::BadCode)?;
+        let person =
+            txn.use_code(&code_hash(&request.code), &request.public_key, now_ms)?.ok_or(EnrolError::BadCode)?;
         let technician = name_of(txn, RecordId(person.0))?;
         let tenant = txn.tenant()?;
-        let device = DeviceId(inner.new_id().0);
+        // Asked again after a lost answer: the same key is the same device.
+        let known = txn.devices()?.into_iter().find(|device| device.public_key == request.public_key);
+        let (device, issued_ms) =
+            known.as_ref().map_or((DeviceId(inner.new_id().0), now_ms), |device| (device.id, device.enrolled_ms));
         let certificate =
-            Certificate::issue(inner.keys.root(), &tenant.name, device, person, request.public_key, now_ms);
-        let name = request.device_name.chars().take(NAME_CHARACTERS_MAX).collect();
-        txn.put_device(&new_device(&certificate, name))?;
+            Certificate::issue(inner.keys.root(), &tenant.name, device, person, request.public_key, issued_ms);
+        if known.is_none() {
+            let name = request.device_name.chars().take(NAME_CHARACTERS_MAX).collect();
+            txn.put_device(&new_device(&certificate, name))?;
+        }
         Ok(EnrolAnswer { certificate, root: inner.keys.public_root(), person_name: technician, epoch: tenant.epoch })
     })
 }

@@ -6,12 +6,16 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tokio::runtime::Runtime;
+
+/// How often a driver is started that finds its port taken.
+const DRIVER_TRIES: u32 = 10;
 
 /// How a browser is opened.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +50,8 @@ impl Browser {
     /// # Panics
     /// When the browser does not start.
     pub fn open(address: &str, look: Look, runtime: &Arc<Runtime>) -> Option<Self> {
-        let driver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut driver = match driver {
+        let driver = (0..DRIVER_TRIES).find_map(|_| start_driver().transpose()).expect("the driver says its port");
+        let (driver, port) = match driver {
             Ok(driver) => driver,
             Err(error) => {
                 assert!(std::env::var_os("CI").is_none(), "the pages need chromedriver: {error}");
@@ -55,11 +59,7 @@ impl Browser {
                 return None;
             }
         };
-        let output = BufReader::new(driver.stdout.take().expect("its output is piped"));
-        let said = "ChromeDriver was started successfully on port ";
-        let port = output.lines().map_while(Result::ok).find_map(|line| line.strip_prefix(said).map(str::to_owned));
-        let port = port.expect("the driver says its port");
-        let url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+        let url = format!("http://127.0.0.1:{port}");
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities(look));
         let client = runtime.block_on(builder.connect(&url)).expect("the browser starts");
@@ -119,6 +119,21 @@ impl Browser {
         self.wait(field.send_keys(text)).expect("the field takes it");
     }
 
+    /// Points at `css` with the mouse, clicks, and types: what hands do, where a field is seen but the driver says that it
+    /// is not (in a box whose fold the page's style has lifted).
+    pub fn type_at(&self, css: &str, text: &str) {
+        let element = self.find(css);
+        let mouse = MouseActions::new("mouse".to_owned())
+            .then(PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 })
+            .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+            .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.wait(self.client.perform_actions(mouse)).expect("the mouse clicks");
+        let keys = text.chars().fold(KeyActions::new("keys".to_owned()), |keys, value| {
+            keys.then(KeyAction::Down { value }).then(KeyAction::Up { value })
+        });
+        self.wait(self.client.perform_actions(keys)).expect("the keys are pressed");
+    }
+
     /// Chooses a file in the field at `css`.
     pub fn choose(&self, css: &str, file: &std::path::Path) {
         self.wait(self.find(css).send_keys(&file.display().to_string())).expect("the field takes a file");
@@ -158,6 +173,22 @@ impl Drop for Browser {
     }
 }
 
+/// Starts the driver, which chooses a port and says so; `None` when the port was taken by another driver meanwhile.
+fn start_driver() -> std::io::Result<Option<(Child, u16)>> {
+    let mut driver =
+        Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let output = BufReader::new(driver.stdout.take().expect("its output is piped"));
+    let said = "ChromeDriver was started successfully on port ";
+    let port = output.lines().map_while(Result::ok).find_map(|line| line.strip_prefix(said).map(str::to_owned));
+    match port.and_then(|port| port.trim_end_matches('.').parse().ok()) {
+        Some(port) => Ok(Some((driver, port))),
+        None => {
+            driver.wait()?;
+            Ok(None)
+        }
+    }
+}
+
 fn capabilities(look: Look) -> Capabilities {
     let args = [
         "--headless=new".to_owned(),
@@ -176,6 +207,8 @@ fn capabilities(look: Look) -> Capabilities {
     });
     let mut capabilities = Capabilities::new();
     capabilities.insert("browserName".to_owned(), json!("chrome"));
+    // A page on loopback that takes longer hangs.
+    capabilities.insert("timeouts".to_owned(), json!({ "pageLoad": 20_000 }));
     capabilities.insert("goog:chromeOptions".to_owned(), options);
     capabilities
 }

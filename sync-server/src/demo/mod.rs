@@ -29,7 +29,8 @@ use tokio::runtime::Runtime;
 use self::clock::{DayClock, Standing};
 use self::day::{Stage, play};
 use self::desk::Desk;
-use self::report::{ImportReport, Report};
+use self::report::{ImportReport, Report, UnusedRow};
+use crate::import::load::{load, source_of};
 use crate::import::{self, ImportOptions};
 use crate::office::Office;
 use crate::password;
@@ -170,15 +171,19 @@ fn import_file(office: &Office, file: &Path, say: &dyn Fn(&str)) -> anyhow::Resu
     let import = import::read(&bytes, &ImportOptions::default())?;
     let total = import.orders.len();
     say(&format!("Importing {total} work orders from {}", file.display()));
-    let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut told = 0;
-    import::load::load(office, &OPERATOR, &import.orders, &source, &mut |done| {
+    let loaded = load(office, &OPERATOR, &import.orders, &source_of(&name, &bytes), &mut |done| {
         if done >= told + 1_000 || done == total {
             told = done;
             say(&format!("  {done} of {total}"));
         }
     })?;
-    Ok(ImportReport { rows: import.rows, imported: total as u64, rejected: import.rejected })
+    let not_made = loaded.refused.into_iter().map(|(line, reason)| UnusedRow { line, reason });
+    let unusable = import.rejected.into_iter().map(|row| UnusedRow { line: row.line, reason: row.reason });
+    let mut rejected: Vec<UnusedRow> = unusable.chain(not_made).collect();
+    rejected.sort_by_key(|row| row.line);
+    Ok(ImportReport { rows: import.rows, imported: loaded.orders, rejected })
 }
 
 fn compile(desk: &Desk, played: &day::Played, seed: u64, import: Option<ImportReport>) -> anyhow::Result<Report> {

@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use super::desk::Desk;
 use super::phone::{Entered, Phone};
-use crate::import::RejectedRow;
 use crate::store::{Audience, StoreError};
 
 /// The whole day.
@@ -50,8 +49,17 @@ pub(super) struct ImportReport {
     pub rows: u64,
     /// Rows that became orders.
     pub imported: u64,
-    /// Rows that could not be used, each with its line and the reason.
-    pub rejected: Vec<RejectedRow>,
+    /// Rows that could not be used, in the file's order.
+    pub rejected: Vec<UnusedRow>,
+}
+
+/// A row of the file that did not become an order.
+#[derive(Debug, Serialize)]
+pub(super) struct UnusedRow {
+    /// The line it starts on; the first line of the file is 1.
+    pub line: u64,
+    /// What is wrong with it, and what to do.
+    pub reason: String,
 }
 
 /// One phone's day.

@@ -59,6 +59,7 @@ pub trait Devices {
     fn put_replica(&mut self, id: ReplicaId, replica: &Replica) -> Result<(), StoreError>;
     /// Stores the hash of a one-time code.
     fn put_code(&mut self, hash: &Hash, person: PersonId, expires_ms: i64) -> Result<(), StoreError>;
-    /// Uses a code up; `None` when it is unknown, used or expired.
-    fn use_code(&mut self, hash: &Hash, now_ms: i64) -> Result<Option<PersonId>, StoreError>;
+    /// Uses a code up for a device's key; `None` when it is unknown, expired, or used for another key. Using it again
+    /// for the same key is the same use.
+    fn use_code(&mut self, hash: &Hash, key: &PublicKey, now_ms: i64) -> Result<Option<PersonId>, StoreError>;
 }

@@ -175,6 +175,20 @@ fn only_assigned_jobs_and_what_hangs_below_them_are_delivered() {
 }
 
 #[test]
+fn asking_to_enrol_again_after_a_lost_answer_gives_the_same_certificate_and_nobody_else_one() {
+    let world = world();
+    let office = &world.office;
+    let technician = add_technician(office, "Anna", "", "").expect("technician");
+    let code = enrol::new_code(office, technician).expect("code");
+    let ask = |key: u8| Enrol { code: code.clone(), public_key: PublicKey([key; 32]), device_name: "phone".into() };
+
+    let first = enrol::enrol(office, &ask(7)).expect("enrol").certificate;
+    assert_eq!(enrol::enrol(office, &ask(7)).expect("again").certificate, first);
+    assert!(matches!(enrol::enrol(office, &ask(8)), Err(enrol::EnrolError::BadCode)));
+    assert_eq!(office.read(|txn| txn.devices()).expect("devices").len(), 1);
+}
+
+#[test]
 fn a_repeated_push_is_accepted_once() {
     let world = world();
     let office = &world.office;

@@ -127,6 +127,7 @@ create table enrol_code (
     person     blob    not null,
     expires_ms integer not null,
     used_ms    integer,
+    used_by    blob,                            -- the key enrolled with it: asking again after a lost answer is safe
     primary key (tenant, code_hash)
 ) strict, without rowid;
 

@@ -19,6 +19,12 @@ insert into sqlite_stat1 (tbl, idx, stat) values
     ('scope_reason', 'scope_reason_via', '1000000 1000000 20 10'),
     ('held',         'held',             '10000 10000 1'),
     ('held',         'held_edit',        '10000 10000 2 2 1'),
-    ('held',         'held_order',       '10000 10000 5');
+    ('held',         'held_order',       '10000 10000 5'),
+    ('job',          'job',              '80000 80000 1'),
+    ('job',          'job_status',       '80000 80000 10000 2'),
+    ('job',          'job_changed',      '80000 80000 2'),
+    ('job',          'job_row',          '80000 1'),
+    ('job_technician', 'job_technician',       '100000 100000 1000 1'),
+    ('job_technician', 'job_technician_order', '100000 100000 2');
 -- Reads the figures into the connection that is open now.
 analyze sqlite_schema;

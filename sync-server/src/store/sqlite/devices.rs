@@ -106,12 +106,13 @@ impl Devices for SqliteTxn<'_> {
         Ok(())
     }
 
-    fn use_code(&mut self, hash: &Hash, now_ms: i64) -> Result<Option<PersonId>, StoreError> {
+    fn use_code(&mut self, hash: &Hash, key: &PublicKey, now_ms: i64) -> Result<Option<PersonId>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "update enrol_code set used_ms = ?3
-             where tenant = ?1 and code_hash = ?2 and used_ms is null and expires_ms > ?3 returning person",
+            "update enrol_code set used_ms = coalesce(used_ms, ?3), used_by = ?4
+             where tenant = ?1 and code_hash = ?2 and expires_ms > ?3 and (used_by is null or used_by = ?4)
+             returning person",
         )?;
-        let key = (self.tenant.0, hash.as_bytes(), now_ms);
+        let key = (self.tenant.0, hash.as_bytes(), now_ms, key.as_bytes());
         Ok(statement.query_row(key, |row| Ok(column!(row, 0, PersonId))).optional()?)
     }
 }
