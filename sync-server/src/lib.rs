@@ -3,6 +3,9 @@
 //! [`store`] keeps it, [`sync`] decides it (and is the only way in), [`office`] holds one tenant's store, keys, clock and
 //! randomness together. HTTP, console and commands are skins around these.
 
+#[macro_use]
+mod say;
+
 pub mod anchor;
 pub mod api;
 pub mod backup;

@@ -136,7 +136,11 @@ impl World {
                 ("problem", fields! { "text" => text }),
                 ("plan", fields! { "priority" => "normal" }),
             ];
-            commit(&world.office, &OPERATOR, vec![OfficeDraft { kind: "work_order", id: order, groups, context: None }])?;
+            commit(
+                &world.office,
+                &OPERATOR,
+                vec![OfficeDraft { kind: "work_order", id: order, groups, context: None }],
+            )?;
             for technician in world.technicians.clone() {
                 let id = world.office.new_id();
                 let plan = fields! { "work_order" => order, "technician" => technician };
@@ -171,7 +175,8 @@ impl World {
         let code = enrol::new_code(&self.office, technician)?;
         let request = device.enrol_request(&code, "phone")?;
         let answer = enrol::enrol(&self.office, &wire::unpack(&request.body)?)?;
-        device.enrol_answer("http://localhost", &Response { status: 200, headers: vec![], body: wire::pack(&answer) })?;
+        device
+            .enrol_answer("http://localhost", &Response { status: 200, headers: vec![], body: wire::pack(&answer) })?;
         let name = format!("phone {}", self.phones.len());
         self.phones.push(Phone { name, technician, folder, device, screens: Vec::new() });
         Ok(())

@@ -33,22 +33,14 @@ pub fn run(args: BackupArgs) -> anyhow::Result<ExitCode> {
     let opened = enter(&args.place)?;
     let folder = Folder::new(&args.place.data);
     let manifest = write(&folder, &opened, &args.file, args.with_keys)?;
-    println!(
-        "Wrote {}: {} entries of history, epoch {}, checked.",
-        args.file.display(),
-        manifest.sequence,
-        manifest.epoch
-    );
+    say!("Wrote {}: {} entries of history, epoch {}, checked.", args.file.display(), manifest.sequence, manifest.epoch);
     let blobs = folder.blobs();
-    println!("Not in it: the content of {} photos and files; copy {}.", manifest.blobs.len(), blobs.display());
+    say!("Not in it: the content of {} photos and files; copy {}.", manifest.blobs.len(), blobs.display());
     if manifest.has_keys {
-        println!("In it: the office's secret keys. Keep the file as you keep a master key.");
+        say!("In it: the office's secret keys. Keep the file as you keep a master key.");
     } else {
         let keys = folder.keys();
-        println!(
-            "Not in it: the office's keys; keep a copy of {} in a safe place, or use --with-keys.",
-            keys.display()
-        );
+        say!("Not in it: the office's keys; keep a copy of {} in a safe place, or use --with-keys.", keys.display());
     }
     Ok(ExitCode::SUCCESS)
 }

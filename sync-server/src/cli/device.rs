@@ -49,7 +49,7 @@ pub fn run(command: DeviceCommand) -> anyhow::Result<ExitCode> {
                 }
                 Ok::<_, StoreError>(rows)
             })?;
-            print!("{}", table(["ID", "TECHNICIAN", "NAME", "LAST CONTACT", "STILL HOLDS", "STANDING"], &rows));
+            say_text!("{}", table(["ID", "TECHNICIAN", "NAME", "LAST CONTACT", "STILL HOLDS", "STANDING"], &rows));
         }
         DeviceCommand::Revoke(args) => {
             let opened = enter(&args.place)?;

@@ -37,17 +37,17 @@ pub fn run(args: EnrolArgs) -> anyhow::Result<ExitCode> {
     let (id, name) = technician::find(&opened.office, &args.technician)?;
     let code = new_code(&opened.office, id)?;
     if args.code_only {
-        println!("{code}");
+        say!("{code}");
         return Ok(ExitCode::SUCCESS);
     }
     let listen: SocketAddr = LISTEN.parse()?;
     let server = args.reach.or(listen);
     let link = link(&server, &code);
-    println!("{}", Qr::of(&link)?.terminal());
-    println!("Code     {code}");
-    println!("Server   {server}");
-    println!("Link     {link}");
-    println!("For the next device of {name}, once, within {ENROL_CODE_MINUTES} minutes.");
+    say!("{}", Qr::of(&link)?.terminal());
+    say!("Code     {code}");
+    say!("Server   {server}");
+    say!("Link     {link}");
+    say!("For the next device of {name}, once, within {ENROL_CODE_MINUTES} minutes.");
     if args.reach.public_url.is_none() {
         eprintln!("A phone needs the address at which it reaches this office: give it with --public-url.");
     }

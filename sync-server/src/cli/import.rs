@@ -59,9 +59,9 @@ pub fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let content = std::fs::read(&args.file).with_context(|| format!("read {}", args.file.display()))?;
     let import = read(&content, &ImportOptions { currency: args.currency.clone() })?;
     if args.dry_run {
-        print!("{}", preview(&import));
-        print!("{}", rejected(&import, &Loaded::default(), args.all));
-        println!("Nothing was imported: leave --dry-run out to import {} orders.", import.orders.len());
+        say_text!("{}", preview(&import));
+        say_text!("{}", rejected(&import, &Loaded::default(), args.all));
+        say!("Nothing was imported: leave --dry-run out to import {} orders.", import.orders.len());
         return Ok(ExitCode::SUCCESS);
     }
     let opened = found(&args.place)?;
@@ -88,16 +88,20 @@ pub fn run(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let loaded =
         load(&opened.office, &OPERATOR, &orders, &source_of(&name, &content), &mut |done| progress.tell(done))?;
     progress.end();
-    print!("{}", rejected(&import, &loaded, args.all));
+    say_text!("{}", rejected(&import, &loaded, args.all));
     for warning in &import.warnings {
-        println!("Note: {} ({} times)", warning.text, warning.count);
+        say!("Note: {} ({} times)", warning.text, warning.count);
     }
-    println!(
+    say!(
         "Imported {} of {} rows: {} new customers, {} new sites, {} new assets.",
-        loaded.orders, import.rows, loaded.customers, loaded.sites, loaded.assets
+        loaded.orders,
+        import.rows,
+        loaded.customers,
+        loaded.sites,
+        loaded.assets
     );
     let left_out = import.rejected.len() + loaded.refused.len();
-    println!("Left out: {left_out} rows that cannot be used, {} blank rows, {} imported before.", import.blank, {
+    say!("Left out: {left_out} rows that cannot be used, {} blank rows, {} imported before.", import.blank, {
         import.orders.len() - orders.len()
     });
     Ok(ExitCode::SUCCESS)

@@ -32,27 +32,28 @@ pub struct RestoreArgs {
 pub fn run(args: RestoreArgs) -> anyhow::Result<ExitCode> {
     let restored = restore(&Folder::new(&args.place.data), &args.file, args.force)?;
     let manifest = &restored.manifest;
-    println!(
+    say!(
         "Restored the office as it was on {}: {} entries of history, checked.",
         moment(Some(manifest.made_ms)),
         manifest.sequence
     );
     if let Some(path) = &restored.set_aside {
-        println!("The database that was there lies in {}.", path.display());
+        say!("The database that was there lies in {}.", path.display());
     }
-    println!(
+    say!(
         "Epoch {} begins. At its next sync each of the {} devices takes a new replica id, walks its jobs from the start, \
          offers back what the office had said and has forgotten, and sends its own unsent work as always.",
-        restored.epoch, restored.devices
+        restored.epoch,
+        restored.devices
     );
-    println!(
+    say!(
         "What nobody holds any more is lost: entries made in the office after the backup, and work of phones that never return."
     );
     if restored.revoked > 0 {
-        println!("{} devices that were revoked after the backup are revoked again.", restored.revoked);
+        say!("{} devices that were revoked after the backup are revoked again.", restored.revoked);
     }
     if restored.blobs_missing > 0 {
-        println!(
+        say!(
             "{} of {} photos and files are not in {}: copy them there from the backup of that folder.",
             restored.blobs_missing,
             manifest.blobs.len(),

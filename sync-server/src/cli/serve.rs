@@ -106,9 +106,9 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         let address = listener.local_addr()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         tracing::info!(%address, is_tls = tls.is_some(), history.entries = sequence, "serving");
-        println!("The office listens on {scheme}://{address} (folder {})", args.place.data.display());
+        say!("The office listens on {scheme}://{address} (folder {})", args.place.data.display());
         if users == 0 {
-            println!("Nobody can sign in yet: run `fieldsync-server user add LOGIN --name NAME --role dispatcher`.");
+            say!("Nobody can sign in yet: run `fieldsync-server user add LOGIN --name NAME --role dispatcher`.");
         }
         let address = args.reach.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
         let options = Options { tls, metrics: args.metrics, address, zone_minutes: args.zone_minutes };

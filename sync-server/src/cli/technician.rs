@@ -53,7 +53,7 @@ pub fn run(command: TechnicianCommand) -> anyhow::Result<ExitCode> {
                 eprintln!("There is already a technician of that name; both are kept.");
             }
             let id = people::add_technician(&opened.office, args.name.trim(), &args.phone, &args.skills)?;
-            println!("{id}");
+            say!("{id}");
             eprintln!("Added. `fieldsync-server enrol '{}'` makes the code for their phone.", args.name.trim());
         }
         TechnicianCommand::List(place) => {
@@ -66,7 +66,7 @@ pub fn run(command: TechnicianCommand) -> anyhow::Result<ExitCode> {
                     [record.id.to_string(), jobs.to_string(), show::name(record).unwrap_or("-").to_owned()]
                 })
                 .collect();
-            print!("{}", table(["ID", "OPEN JOBS", "NAME"], &rows));
+            say_text!("{}", table(["ID", "OPEN JOBS", "NAME"], &rows));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -57,7 +57,7 @@ pub fn run(command: UserCommand) -> anyhow::Result<ExitCode> {
                     [user.login, user.role.name().to_owned(), standing.to_owned(), user.name]
                 })
                 .collect();
-            print!("{}", table(["LOGIN", "ROLE", "STANDING", "NAME"], &rows));
+            say_text!("{}", table(["LOGIN", "ROLE", "STANDING", "NAME"], &rows));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -77,7 +77,7 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
     if args.password_stdin {
         eprintln!("Added {login}.");
     } else {
-        println!("{secret}");
+        say!("{secret}");
         eprintln!("Added {login}. The password above is shown this once; only its hash is stored.");
     }
     Ok(())

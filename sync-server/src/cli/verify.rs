@@ -29,7 +29,7 @@ pub fn run(args: VerifyArgs) -> anyhow::Result<ExitCode> {
     let opened = enter(&args.place)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     let report = runtime.block_on(verify(&opened.office, &opened.blobs))?;
-    print!("{}", text(&report));
+    say_text!("{}", text(&report));
     Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -122,9 +122,9 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     report.took_ms = began.elapsed().as_millis() as u64;
     report.judge();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        println!("{}", report.text());
+        say!("{}", report.text());
     }
     clock.release();
     if !args.exit {
