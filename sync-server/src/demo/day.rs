@@ -146,12 +146,11 @@ fn yesterday(stage: &mut Stage<'_>, phones: &mut [Phone]) -> anyhow::Result<Yest
 fn offline(stage: &mut Stage<'_>, phones: &mut [Phone], yesterday: &Yesterday) -> anyhow::Result<RecordId> {
     stage.clock.set(8, 0);
     (stage.tell)("The network is gone; everybody works");
-    for place in 0..phones.len() {
-        let jobs: Vec<RecordId> = phones[place].jobs[..JOBS_EACH - 1].to_vec();
+    for (place, phone) in phones.iter_mut().enumerate() {
+        let jobs: Vec<RecordId> = phone.jobs[..JOBS_EACH - 1].to_vec();
         for (turn, order) in jobs.iter().enumerate() {
-            phones[place].clock.set(8 + 2 * turn as i64, 5 * place as i64);
-            let variant = place * JOBS_EACH + turn;
-            work(&mut phones[place], *order, turn, variant)?;
+            phone.clock.set(8 + 2 * turn as i64, 5 * place as i64);
+            work(phone, *order, turn, place * JOBS_EACH + turn)?;
         }
     }
     // Dana corrects what she wrote yesterday, twice; only the last word is sent.

@@ -301,8 +301,8 @@ impl Report {
         }
         let _ = writeln!(
             out,
-            "\n{:<16}{:>10}{:>10}{:>7}{:>8}{:>7}  {}",
-            "On the wire", "sent", "received", "trips", "repeats", "photos", "what the network did"
+            "\n{:<16}{:>10}{:>10}{:>7}{:>8}{:>7}  what the network did",
+            "On the wire", "sent", "received", "trips", "repeats", "photos"
         );
         for device in &self.devices {
             let faults: Vec<String> = device.faults.iter().map(|(fault, count)| format!("{count} {fault}")).collect();
