@@ -8,7 +8,7 @@
   const live = document.querySelectorAll("[data-live]");
   if (!live.length || !window.EventSource) return;
 
-  let waiting = 0, fetching = false, again = false, lost = 0;
+  let waiting = 0, fetching = false, again = false, lost = 0, stream = null;
 
   // A region is left alone while someone works in it.
   const isBusy = (region) =>
@@ -54,17 +54,24 @@
     waiting = setTimeout(freshen, QUIET_MS);
   };
 
-  // A browser allows few connections to one server, and a page that was left may keep its own: only a page that is
-  // looked at holds one.
-  let stream = null, wasOpen = false;
-  const listen = () => {
-    if (stream) return;
+  // A browser opens only a handful of connections to one server. A page that nobody looks at gives its own back, and so
+  // does a page that is left, which the browser may keep for the way back.
+  const close = () => {
+    clearTimeout(lost);
+    clearTimeout(waiting);
+    stream?.close();
+    stream = null;
+  };
+
+  const open = (isReturn) => {
+    if (stream || document.hidden) return;
     stream = new EventSource("/events");
+    let isAgain = isReturn;
     stream.addEventListener("open", () => {
       clearTimeout(lost);
       state.hidden = true;
-      if (wasOpen) soon(); // what happened while it was gone
-      wasOpen = true;
+      if (isAgain) soon(); // what happened while there was no stream
+      isAgain = true;
     });
     stream.addEventListener("changed", soon);
     stream.addEventListener("error", () => {
@@ -72,13 +79,9 @@
       lost = setTimeout(() => { state.hidden = false; }, LOST_MS);
     });
   };
-  const stop = () => {
-    clearTimeout(lost);
-    stream?.close();
-    stream = null;
-  };
 
-  document.addEventListener("visibilitychange", () => { if (document.hidden) stop(); else listen(); });
-  addEventListener("pagehide", stop);
-  addEventListener("pageshow", listen);
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open(true)));
+  window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", (event) => { if (event.persisted) open(true); });
+  open(false);
 })();
