@@ -35,8 +35,10 @@ fn a_new_customer_met_on_site_is_served_offline_and_reaches_the_office_whole() {
     assert_eq!(before.status, Status::Submitted);
     assert_eq!(before.job.number(), Some(opened.number.as_str()));
     anna.network.set_down(false);
+    let receipt = anna.sync();
     fleet.settle(&[&anna]);
 
+    assert_eq!((receipt.left, receipt.wholes), (0, 0), "nothing of it went away in between");
     assert_eq!(fleet.status(opened.order), Status::Submitted);
     let customer = fleet.record(opened.customer);
     assert!(show::fields(&customer, "origin").is_some_and(|fields| fields.flag("provisional")));

@@ -81,6 +81,8 @@ pub struct Facts {
     pub has_office_value: bool,
     /// Whether the group already holds any value.
     pub has_value: bool,
+    /// Whether the group holds several contents between which a person must decide.
+    pub is_in_conflict: bool,
     /// Whether the work order it belongs to is approved.
     pub order_closed: bool,
 }
@@ -203,6 +205,8 @@ pub enum Right {
     SelfOnOwn,
     /// May write once, when the record is born.
     Append,
+    /// May decide between contents in conflict; otherwise not write.
+    Decide,
     /// May propose; writes directly only what he opened provisionally and the office has not touched.
     Propose,
     /// May not.
@@ -212,7 +216,7 @@ pub enum Right {
 /// One row of the matrix: a kind's group and the five roles' rights, in the order of [`Role::ALL`].
 pub type Row = (&'static str, &'static str, [Right; 5]);
 
-use Right::{Append, No, Opened, Own, Propose, SelfOnOwn, Write};
+use Right::{Append, Decide, No, Opened, Own, Propose, SelfOnOwn, Write};
 
 /// The rights matrix. A group without a row of its own takes its kind's `*` row; a kind without one cannot be written.
 pub const MATRIX: &[Row] = &[
@@ -237,7 +241,7 @@ pub const MATRIX: &[Row] = &[
     ("assignment", "day", [Write, Write, Write, No, No]),
     ("visit_event", "event", [Append, Append, Append, No, No]),
     ("work_report", "subject", [Append, No, No, No, No]),
-    ("work_report", "*", [Own, No, No, No, No]),
+    ("work_report", "*", [Own, No, Decide, No, No]),
     ("part_line", "use", [Append, No, No, Append, No]),
     ("part_line", "void", [Own, No, Write, Write, No]),
     ("time_entry", "time", [Append, No, No, No, No]),
@@ -314,6 +318,8 @@ pub fn decide(actor: &Actor, facts: &Facts, kind_name: &str, group: &str, fields
             Verdict::Allow
         }
         Right::SelfOnOwn => refused,
+        Right::Decide if facts.is_in_conflict => Verdict::Allow,
+        Right::Decide => refused,
         Right::Propose if is_own && !facts.has_office_value => Verdict::Allow,
         Right::Propose => Verdict::Propose,
         Right::No => refused,
@@ -346,6 +352,7 @@ mod tests {
             order_author: None,
             has_office_value: false,
             has_value: false,
+            is_in_conflict: false,
             order_closed: false,
         }
     }
@@ -382,6 +389,16 @@ mod tests {
         assert_eq!(verdict(&never, "work_report", "finding"), Verdict::Refuse(Code::OutOfScope));
         let withdrawn = Facts { access: Access::Withdrawn, ..facts() };
         assert_eq!(verdict(&withdrawn, "work_report", "finding"), Verdict::Hold(Code::Withdrawn));
+    }
+
+    #[test]
+    fn a_supervisor_decides_conflicts_in_a_report_and_writes_nothing_else_there() {
+        let supervisor = Actor { person: OTHER, role: Role::Supervisor };
+        let written = Facts { author: Some(ME), has_value: true, ..facts() };
+        let in_conflict = Facts { is_in_conflict: true, ..written };
+        let verdict = |facts: &Facts| decide(&supervisor, facts, "work_report", "hazards", &fields! {});
+        assert_eq!(verdict(&written), Verdict::Refuse(Code::NotYourRole));
+        assert_eq!(verdict(&in_conflict), Verdict::Allow);
     }
 
     #[test]

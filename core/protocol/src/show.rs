@@ -1,7 +1,6 @@
 //! Which sibling of a group is shown, and whether a person must decide. A pure function of the table of kinds; showing
 //! never deletes.
 
-use crate::ids::Hash;
 use crate::kinds::{self, Concurrent, Owner};
 use crate::record::{DELETED, Record, Sibling};
 use crate::value::{Fields, FieldsExt, Value};
@@ -99,7 +98,7 @@ pub fn conflicts(record: &Record) -> Vec<Conflict> {
     found
 }
 
-/// A content-addressed name for a group's shown fields, for comparing "as signed" with "now".
-pub fn content_hash(fields: &Fields) -> Hash {
-    Hash::blake3(&crate::encode::cbor(fields))
+/// Whether people must decide in `group`.
+pub fn is_in_conflict(record: &Record, group: &str) -> bool {
+    conflicts(record).iter().any(|conflict| conflict.group == group)
 }

@@ -84,6 +84,7 @@ fn rights() -> String {
                 Right::Opened => "opened",
                 Right::SelfOnOwn => "self",
                 Right::Append => "append",
+                Right::Decide => "decide",
                 Right::Propose => "propose",
                 Right::No => "–",
             };

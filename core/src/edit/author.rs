@@ -216,6 +216,7 @@ impl About {
             order_author: self.order_author,
             has_office_value: shown.siblings(group).any(|(_, sibling)| sibling.stamp.device.is_none()),
             has_value: shown.siblings(group).next().is_some(),
+            is_in_conflict: show::is_in_conflict(shown, group),
             order_closed: self.order_closed,
         }
     }

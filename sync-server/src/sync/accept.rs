@@ -172,6 +172,7 @@ impl<'a> Door<'a> {
         let group_facts = Facts {
             author: show::author(preview),
             has_value: preview.groups.contains_key(&edit.group),
+            is_in_conflict: show::is_in_conflict(preview, &edit.group),
             has_office_value: preview.siblings(&edit.group).any(|(_, sibling)| sibling.stamp.device.is_none()),
             ..*facts
         };
@@ -194,6 +195,7 @@ impl<'a> Door<'a> {
             order_author: None,
             has_office_value: false,
             has_value: false,
+            is_in_conflict: false,
             order_closed: false,
         };
         if let Some(order) = order {

@@ -10,6 +10,7 @@ use fieldsync_protocol::{DeviceId, RecordId};
 use serde::Deserialize;
 
 use super::board::{LONG_AGO_MS, Mate, team};
+use crate::cli::enrol::link;
 use crate::console::desk::{Desk, blocking};
 use crate::console::failure::Failure;
 use crate::console::notice::{self, Notice};
@@ -72,7 +73,7 @@ pub(super) async fn code(desk: Desk, headers: HeaderMap) -> Result<Response, Fai
             let scheme = if desk.state().is_tls { "https" } else { "http" };
             let address = desk.state().address.clone().unwrap_or_else(|| format!("{scheme}://{host}"));
             let name = team(txn)?.into_iter().find(|mate| mate.id.to_string() == technician).map(|mate| mate.name);
-            let square = code_square(&enrol_link(&address, &code)).ok_or(Failure::NotFound)?;
+            let square = code_square(&link(&address, &code)).ok_or(Failure::NotFound)?;
             Ok(Enrol {
                 frame: desk.frame(txn, "Enrol a device", Place::Devices)?,
                 technician: name.unwrap_or_default(),
@@ -84,11 +85,6 @@ pub(super) async fn code(desk: Desk, headers: HeaderMap) -> Result<Response, Fai
         })
         .await?;
     Ok(desk.page(&page))
-}
-
-/// What the square says: the office's address and, behind the hash sign that no server ever sees, the code.
-fn enrol_link(address: &str, code: &str) -> String {
-    format!("{}/enrol#{code}", address.trim_end_matches('/'))
 }
 
 pub(super) async fn ask_revoke(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {

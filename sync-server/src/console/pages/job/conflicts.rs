@@ -96,7 +96,7 @@ fn base(book: &Book, record: &Record, conflict: &Open) -> String {
 pub(super) fn may_decide(book: &Book, record: &Record, group: &str) -> bool {
     let actor = &book.desk.actor;
     match right(&record.kind, group, actor.role) {
-        Right::Write => true,
+        Right::Write | Right::Decide => true,
         Right::Own => show::author(record) == Some(actor.person),
         _ => false,
     }
