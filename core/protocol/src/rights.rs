@@ -241,7 +241,7 @@ pub const MATRIX: &[Row] = &[
     ("assignment", "day", [Write, Write, Write, No, No]),
     ("visit_event", "event", [Append, Append, Append, No, No]),
     ("work_report", "subject", [Append, No, No, No, No]),
-    ("work_report", "*", [Own, No, Decide, No, No]),
+    ("work_report", "*", [Own, Decide, Decide, No, No]),
     ("part_line", "use", [Append, No, No, Append, No]),
     ("part_line", "void", [Own, No, Write, Write, No]),
     ("time_entry", "time", [Append, No, No, No, No]),
@@ -392,11 +392,11 @@ mod tests {
     }
 
     #[test]
-    fn a_supervisor_decides_conflicts_in_a_report_and_writes_nothing_else_there() {
-        let supervisor = Actor { person: OTHER, role: Role::Supervisor };
+    fn the_office_decides_conflicts_in_a_report_and_writes_nothing_else_there() {
+        let dispatcher = Actor { person: OTHER, role: Role::Dispatcher };
         let written = Facts { author: Some(ME), has_value: true, ..facts() };
         let in_conflict = Facts { is_in_conflict: true, ..written };
-        let verdict = |facts: &Facts| decide(&supervisor, facts, "work_report", "hazards", &fields! {});
+        let verdict = |facts: &Facts| decide(&dispatcher, facts, "work_report", "hazards", &fields! {});
         assert_eq!(verdict(&written), Verdict::Refuse(Code::NotYourRole));
         assert_eq!(verdict(&in_conflict), Verdict::Allow);
     }

@@ -10,8 +10,10 @@ mod clock;
 mod day;
 mod desk;
 mod drive;
+mod handwriting;
 mod network;
 mod phone;
+mod picture;
 mod report;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -17,9 +17,9 @@ use tokio::runtime::Handle;
 use super::cast::{CATALOGUE, CONSENT, PARAMETERS, REPORTS, SIGNERS};
 use super::clock::DayClock;
 use super::drive;
+use super::handwriting;
 use super::network::Network;
-use crate::handwriting;
-use crate::picture::{self, Subject};
+use super::picture::{self, Subject};
 
 /// What somebody entered: record, group, and the hash of what they said.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,13 +12,13 @@ use rand_chacha::ChaCha8Rng;
 use self::canvas::{Canvas, Colour, mixed};
 
 /// Width of a photo, pixels.
-pub const WIDTH: u32 = 640;
+pub(super) const WIDTH: u32 = 640;
 /// Height of a photo, pixels.
-pub const HEIGHT: u32 = 480;
+pub(super) const HEIGHT: u32 = 480;
 
 /// What a photo shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
+pub(super) enum Subject {
     /// A round pressure gauge on a panel.
     Gauge,
     /// An excavator in the pit, from the side.
@@ -31,7 +31,7 @@ const RED: Colour = [190.0, 42.0, 34.0];
 
 /// Returns a PNG of some 90 to 110 kB with a caption along its lower edge. Letters, digits and simple punctuation of the
 /// caption are drawn, other characters as boxes; what does not fit is left out.
-pub fn photo(seed: u64, subject: Subject, caption: &str) -> Vec<u8> {
+pub(super) fn photo(seed: u64, subject: Subject, caption: &str) -> Vec<u8> {
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
     let mut canvas = Canvas::new(WIDTH, HEIGHT);
     match subject {

@@ -8,12 +8,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Width of the box.
-pub const WIDTH: i64 = 1_000;
+pub(super) const WIDTH: i64 = 1_000;
 /// Height of the box.
-pub const HEIGHT: i64 = 400;
+pub(super) const HEIGHT: i64 = 400;
 
 /// One touch of the pen, from down to up: `[x, y, t_ms, pressure]` per point.
-pub type Stroke = Vec<[i64; 4]>;
+pub(super) type Stroke = Vec<[i64; 4]>;
 
 /// Most characters of a name that are written; the rest becomes the flourish, as with most signatures.
 const LETTERS_MAX: usize = 24;
@@ -25,7 +25,7 @@ const LIFT_MS: std::ops::Range<i64> = 90..220;
 type Place = (f32, f32);
 
 /// Returns the strokes of a signature, at least one, for any name.
-pub fn signature(seed: u64, name: &str) -> Vec<Stroke> {
+pub(super) fn signature(seed: u64, name: &str) -> Vec<Stroke> {
     let mut hash = blake3::Hasher::new();
     hash.update(&seed.to_le_bytes()).update(name.as_bytes());
     let mut hand = Hand { chance: ChaCha8Rng::from_seed(*hash.finalize().as_bytes()), paths: Vec::new(), x: 0.0 };
