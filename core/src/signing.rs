@@ -5,7 +5,7 @@
 //! signed; every signature can be verified offline, and whatever differs since is listed by content.
 
 use fieldsync_protocol::document::{
-    Difference, Frame, Statement, Strokes, Unverified, Verified, Voucher, differences, strokes, verify_in,
+    Difference, Frame, Parties, Statement, Strokes, Unverified, Verified, Voucher, differences, strokes, verify_in,
 };
 use fieldsync_protocol::enrol::Certificate;
 use fieldsync_protocol::job::{self, Job};
@@ -18,7 +18,7 @@ use crate::device::Device;
 use crate::edit::Draft;
 use crate::enrol::identity;
 use crate::error::Error;
-use crate::projection::{Names, parties};
+use crate::projection::Names;
 use crate::read::Missing;
 use crate::store;
 
@@ -198,7 +198,7 @@ fn frozen(conn: &Connection, document: RecordId) -> Result<(Job, job::Document),
 
 fn voucher(job: &Job, names: &Names, kind: &str, language: &str, consent: &str, device: &Certificate) -> Voucher {
     let technicians = names.all();
-    Voucher::of(job, Frame { kind, language, consent, parties: parties(job, names), technicians, device })
+    Voucher::of(job, Frame { kind, language, consent, parties: Parties::of(job, names.all()), technicians, device })
 }
 
 /// The voucher of `job` as it would be shown now, in the frame of one that was signed.

@@ -68,10 +68,7 @@ impl Parties {
     /// The parties of `job` as every screen and every document shows them. `names` holds [`crate::show::name`] of the
     /// records the job refers to; what is not in it reads as empty.
     pub fn of(job: &Job, names: &BTreeMap<RecordId, String>) -> Parties {
-        let name = |field: &str| {
-            let id = job.group("parties").and_then(|parties| parties.id(field));
-            id.and_then(|id| names.get(&id).cloned()).unwrap_or_default()
-        };
+        let name = |role: &str| job.party(role).and_then(|id| names.get(&id).cloned()).unwrap_or_default();
         let text = |group: &str, field: &str| {
             job.group(group).and_then(|fields| fields.text(field)).unwrap_or_default().to_owned()
         };

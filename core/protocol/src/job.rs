@@ -3,7 +3,7 @@
 //! Device screens, the console, the derived status and signed documents all read the same [`Job`], so they cannot
 //! disagree about what a record says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{Hash, PersonId, RecordId, SignatureBytes};
 use crate::record::Record;
@@ -407,6 +407,27 @@ impl Job {
         self.group("number")
             .and_then(|fields| fields.text("number"))
             .or_else(|| self.group("origin").and_then(|fields| fields.text("provisional_number")))
+    }
+
+    /// The customer, site, asset or contact the order names.
+    pub fn party(&self, role: &str) -> Option<RecordId> {
+        self.group("parties").and_then(|fields| fields.id(role))
+    }
+
+    /// Customer, site, asset and contact of the order.
+    pub fn parties(&self) -> BTreeSet<RecordId> {
+        ["customer", "site", "asset", "contact"].into_iter().filter_map(|role| self.party(role)).collect()
+    }
+
+    /// Every technician named on the job: planned, or having recorded something.
+    pub fn people(&self) -> BTreeSet<RecordId> {
+        let planned = self.assignments.iter().flat_map(|assignment| assignment.technicians.iter().copied());
+        planned
+            .chain(self.events.iter().map(|event| event.technician))
+            .chain(self.reports.iter().map(|report| report.technician))
+            .chain(self.parts.iter().map(|part| part.technician))
+            .chain(self.times.iter().map(|entry| entry.technician))
+            .collect()
     }
 
     /// Who made the order.

@@ -9,7 +9,7 @@ use fieldsync_protocol::status::{Status, status};
 use fieldsync_protocol::{FieldsExt, Record, RecordId, show};
 use rusqlite::{Connection, Transaction, params};
 
-use super::names::{Names, party, referred, technicians};
+use super::names::Names;
 use super::text::{joined, said};
 use super::{id_column, place};
 use crate::error::Error;
@@ -121,7 +121,7 @@ impl Row {
     }
 
     fn write(&self, tx: &Transaction<'_>, job: &Job) -> Result<i64, Error> {
-        let party = |role: &str| party(job, role).map(|id| *id.as_bytes());
+        let party = |role: &str| job.party(role).map(|id| *id.as_bytes());
         let problem = job.group("problem").and_then(|fields| fields.text("text")).unwrap_or_default();
         let place = tx
             .prepare_cached(
@@ -208,8 +208,8 @@ fn write_text(tx: &Transaction<'_>, place: i64, said: &[String; 9]) -> Result<()
 
 fn write_sources(tx: &Transaction<'_>, job: &Job, below: &[Record]) -> Result<(), Error> {
     let mut sources: BTreeSet<RecordId> = below.iter().map(|record| record.id).collect();
-    sources.extend(referred(job));
-    sources.extend(technicians(job));
+    sources.extend(job.parties());
+    sources.extend(job.people());
     let mut insert = tx.prepare_cached("insert into job_source (source, work_order) values (?1, ?2)")?;
     for source in sources {
         insert.execute(params![source.as_bytes(), job.order.id.as_bytes()])?;

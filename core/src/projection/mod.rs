@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::store::{self, meta};
 
 pub(crate) use job::priority_rank;
-pub(crate) use names::{Names, parties, technicians};
+pub(crate) use names::Names;
 pub(crate) use text::SAID_COLUMNS;
 
 /// Brings every row up to date that `touched` records can change, records that are gone included.

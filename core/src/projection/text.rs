@@ -3,7 +3,7 @@
 use fieldsync_protocol::FieldsExt;
 use fieldsync_protocol::job::Job;
 
-use super::names::{Names, party};
+use super::names::Names;
 
 /// The columns of `job_said` and `job_text`, in order.
 pub(crate) const SAID_COLUMNS: [&str; 9] =
@@ -11,7 +11,7 @@ pub(crate) const SAID_COLUMNS: [&str; 9] =
 
 /// What is said in a job, one text for each of [`SAID_COLUMNS`].
 pub(super) fn said(job: &Job, names: &Names) -> [String; 9] {
-    let name = |role: &str| party(job, role).and_then(|id| names.name(id)).unwrap_or_default().to_owned();
+    let name = |role: &str| job.party(role).and_then(|id| names.name(id)).unwrap_or_default().to_owned();
     let text = |group: &str, field: &str| {
         job.group(group).and_then(|fields| fields.text(field)).unwrap_or_default().to_owned()
     };

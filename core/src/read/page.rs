@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fieldsync_protocol::job::Job;
 use fieldsync_protocol::status::{Status, status};
-use fieldsync_protocol::{FieldsExt, Record, RecordId, show};
+use fieldsync_protocol::{Record, RecordId, show};
 use rusqlite::Connection;
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::drawer::DrawerState;
 use crate::edit::{ConflictEntry, Context};
 use crate::enrol::identity;
 use crate::error::Error;
-use crate::projection::{Names, technicians};
+use crate::projection::Names;
 use crate::signing::{self, SignatureStatus};
 use crate::store;
 
@@ -129,7 +129,7 @@ pub(super) fn read(conn: &Connection, order: RecordId) -> Result<JobPage, Error>
     Ok(JobPage {
         status: status(&job),
         missing: missing(&job, has_to_decide(records())),
-        technicians: Names::of(conn, technicians(&job))?.all().clone(),
+        technicians: Names::of(conn, job.people())?.all().clone(),
         customer,
         site,
         asset,
@@ -143,9 +143,9 @@ pub(super) fn read(conn: &Connection, order: RecordId) -> Result<JobPage, Error>
 }
 
 fn party(conn: &Connection, job: &Job, role: &str) -> Result<Option<Party>, Error> {
-    let Some(id) = job.group("parties").and_then(|fields| fields.id(role)) else { return Ok(None) };
+    let Some(id) = job.party(role) else { return Ok(None) };
     let record = store::shown(conn, id)?.filter(|record| !record.is_deleted());
-    let name = record.as_ref().and_then(show::main_fields).and_then(|fields| fields.text("name"));
+    let name = record.as_ref().and_then(show::name);
     Ok(Some(Party { id, name: name.unwrap_or_default().to_owned(), record }))
 }
 

@@ -34,19 +34,8 @@ pub fn load(txn: &mut dyn Txn, order: RecordId) -> Result<Option<Loaded>, StoreE
     let below = txn.below(order)?;
     let job = Job::collect(&stored.record, &below);
     let mut names = BTreeMap::new();
-    let parties = job.group("parties").cloned().unwrap_or_default();
-    let referred = ["customer", "site", "asset", "contact"].into_iter().filter_map(|field| parties.id(field));
-    let people = job.assignments.iter().flat_map(|assignment| assignment.technicians.iter().copied());
-    let authors = job
-        .reports
-        .iter()
-        .map(|report| report.technician)
-        .chain(job.parts.iter().map(|part| part.technician))
-        .chain(job.times.iter().map(|time| time.technician))
-        .chain(job.events.iter().map(|event| event.technician));
-    for id in referred.chain(people).chain(authors) {
-        if !names.contains_key(&id)
-            && let Some(stored) = txn.record(id)?
+    for id in job.parties().into_iter().chain(job.people()) {
+        if let Some(stored) = txn.record(id)?
             && let Some(name) = show::name(&stored.record)
         {
             names.insert(id, name.to_owned());
