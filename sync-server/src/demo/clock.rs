@@ -18,7 +18,8 @@ impl DayClock {
     /// A clock for the last full day before `now_ms`.
     pub(super) fn before(now_ms: i64) -> Self {
         let midnight_ms = now_ms - now_ms.rem_euclid(DAY_MS) - DAY_MS;
-        Self { midnight_ms, now_ms: AtomicI64::new(midnight_ms), is_over: AtomicBool::new(false) }
+        // The story begins on the afternoon before.
+        Self { midnight_ms, now_ms: AtomicI64::new(midnight_ms - DAY_MS / 2), is_over: AtomicBool::new(false) }
     }
 
     /// Another clock for the same day: a phone's own.
@@ -30,7 +31,7 @@ impl DayClock {
         }
     }
 
-    /// When it is so late on the day.
+    /// When it is so late on the day; negative hours are the evening before.
     pub(super) fn at(&self, hour: i64, minute: i64) -> i64 {
         self.midnight_ms + (hour * 60 + minute) * MINUTE_MS
     }

@@ -53,7 +53,7 @@ pub(super) struct Stage<'a> {
 
 /// Plays the day.
 pub(super) fn play(mut stage: Stage<'_>) -> anyhow::Result<Played> {
-    let mut phones = morning(&mut stage)?;
+    let mut phones = afternoon_before(&mut stage)?;
     let yesterday = yesterday(&mut stage, &mut phones)?;
     let opened = offline(&mut stage, &mut phones, &yesterday)?;
     meanwhile(&mut stage, &phones, &yesterday, opened)?;
@@ -64,9 +64,9 @@ pub(super) fn play(mut stage: Stage<'_>) -> anyhow::Result<Played> {
 }
 
 /// The office dispatches; devices enrol and pull.
-fn morning(stage: &mut Stage<'_>) -> anyhow::Result<Vec<Phone>> {
-    stage.clock.set(6, 30);
-    (stage.tell)("The office dispatches, six phones enrol and pull");
+fn afternoon_before(stage: &mut Stage<'_>) -> anyhow::Result<Vec<Phone>> {
+    stage.clock.set(-10, 0);
+    (stage.tell)("The afternoon before: the office dispatches, six phones enrol and pull");
     let technicians = stage.desk.found()?;
     let orders = stage.desk.waiting(TEAM.len() * JOBS_EACH)?;
     if orders.len() < TEAM.len() * JOBS_EACH {
@@ -121,7 +121,7 @@ struct Yesterday {
 fn yesterday(stage: &mut Stage<'_>, phones: &mut [Phone]) -> anyhow::Result<Yesterday> {
     (stage.tell)("Two jobs are done while the network is there");
     for phone in phones.iter() {
-        phone.clock.set(6, 40);
+        phone.clock.set(-9, 0);
     }
     let (done, written) = (phones[BERT].jobs[4], phones[DANA].jobs[4]);
     let bert = &mut phones[BERT];
@@ -132,9 +132,15 @@ fn yesterday(stage: &mut Stage<'_>, phones: &mut [Phone]) -> anyhow::Result<Yest
     let dana = &mut phones[DANA];
     dana.arrive(written)?;
     dana.report(written, 3, "temporary")?;
-    stage.clock.set(7, 40);
+    stage.clock.set(-8, 0);
     for phone in [BERT, DANA] {
         phones[phone].sync()?;
+    }
+    // Everybody takes the morning's state along.
+    stage.clock.set(6, 30);
+    for phone in phones.iter_mut() {
+        phone.clock.set(6, 30);
+        phone.sync()?;
     }
     for phone in phones.iter() {
         phone.network.set(Weather::Down);

@@ -93,7 +93,6 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start a runtime")?;
     let clock = Arc::new(DayClock::before(SystemClock.now_ms()));
-    clock.set(5, 0);
     let entropy = Arc::new(SeededEntropy::new(seed));
     let opened = server::open_with(&folder.join("office"), "demo", Arc::clone(&clock) as Arc<dyn Clock>, entropy)?;
     let office = opened.office.clone();
@@ -106,7 +105,7 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let import = match &args.import {
         Some(file) => Some(import_file(&office, file, &say)?),
         None => {
-            desk.make_orders(ORDERS_MADE, clock.at(5, 0))?;
+            desk.make_orders(ORDERS_MADE, clock.at(-11, 0))?;
             None
         }
     };
