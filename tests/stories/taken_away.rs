@@ -122,3 +122,30 @@ fn work_written_while_the_phone_was_being_told_is_held_and_a_dispatcher_can_let_
     assert_eq!(notes.len(), 1);
     assert_eq!(notes[0].stamp.person.0, anna.technician.0, "it is still Anna's note");
 }
+
+#[test]
+fn a_report_changed_while_the_phone_was_being_told_stays_until_the_office_has_it() {
+    let fleet = Fleet::open();
+    let anna = fleet.phone("Anna");
+    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
+    let assignment = fleet.assign(order, anna.technician);
+    fleet.settle(&[&anna]);
+    let id = anna.device().write_report(order, &report("seal worn through")).expect("the report is written");
+    fleet.settle(&[&anna]);
+    fleet.withdraw(assignment);
+
+    let mut session = Session::begin(anna.device()).expect("a sync begins");
+    let Step::Send(request) = session.next().expect("the phone's store works") else { panic!("it has to ask") };
+    let answer = fleet.runtime().block_on(anna.network.send(request)).expect("the office answers");
+    anna.device().write_report(order, &report("rod scored")).expect("the job is still here");
+    session.answer(answer).expect("the phone's store works");
+    drop(session);
+    let pending = anna.device().pending().expect("the phone's store reads");
+    assert_eq!(pending.iter().map(|edit| (edit.record, edit.group.as_str())).collect::<Vec<_>>(), [(id, "finding")]);
+    let receipt = anna.sync();
+
+    assert_eq!(receipt.held.len(), 1, "the office keeps it for a person");
+    assert_eq!(fleet.office.read(|txn| txn.all_held(true)).expect("the office reads").len(), 1);
+    assert!(matches!(anna.device().job(order), Err(Error::NotFound)));
+    assert_eq!(anna.device().drawer().expect("the phone's store reads").len(), 1, "and the phone remembers it");
+}

@@ -116,10 +116,10 @@ pub(super) fn evict(device: &Device) -> Result<u32, Error> {
         let ids: Vec<RecordId> = {
             let mut statement = work.tx.prepare_cached(
                 "select id from record where leaving = 1
-                   and not exists (select 1 from pending where record = id)
-                   and not exists (select 1 from offer where record = id)
+                   and not exists (select 1 from pending where pending.record = record.id)
+                   and not exists (select 1 from offer where offer.record = record.id)
                    and not exists (select 1 from blob
-                                   where attachment = id and direction = 'up' and state <> 'done')",
+                                   where attachment = record.id and direction = 'up' and state <> 'done')",
             )?;
             let ids = statement.query_map([], |row| store::record::id(row, 0))?;
             ids.collect::<Result<_, _>>()?
