@@ -4,7 +4,7 @@
 //! pushes. The answer to a push is per record, whole, and never fails the batch. Only an answer to a push removes a
 //! pending edit; a pulled version that covers an own unanswered dot says nothing.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::edit::{Edit, is_name};
 use crate::ids::{Hash, PushId, RecordId, ReplicaId, Seal};
@@ -14,9 +14,31 @@ use crate::rights::Code;
 use crate::version::{Dot, Version};
 
 /// Something only the server can read: a cursor or a push token. Devices keep and present it untouched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Sealed(#[serde(with = "serde_bytes")] pub Vec<u8>);
+///
+/// In CBOR a byte string, in JSON hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed(pub Vec<u8>);
+
+impl Serialize for Sealed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&hex::encode(&self.0))
+        } else {
+            serializer.serialize_bytes(&self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Sealed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = String::deserialize(deserializer)?;
+            hex::decode(text).map(Self).map_err(serde::de::Error::custom)
+        } else {
+            serde_bytes::ByteBuf::deserialize(deserializer).map(|bytes| Self(bytes.into_vec()))
+        }
+    }
+}
 
 /// What a device sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -126,7 +126,11 @@ impl<'a> Door<'a> {
         let facts = self.facts(txn, author, table, id, order, before.is_none())?;
         let (mut refusals, mut held) = (Vec::new(), None);
         for edit in &new {
-            let verdict = self.judge(author, &facts, &preview, kind, edit, action);
+            let verdict = if names_foreign(txn, author, kind, edit)? {
+                Verdict::Refuse(Code::OutOfScope)
+            } else {
+                self.judge(author, &facts, &preview, kind, edit, action)
+            };
             match verdict {
                 Verdict::Allow => preview.put(edit),
                 Verdict::Hold(code) => held = Some(code),
@@ -319,6 +323,22 @@ pub(super) fn order_of(before: Option<&Record>, table: &kinds::Kind, id: RecordI
             .and_then(|fields| fields.id("work_order")),
         Reach::Shared | Reach::Referred => None,
     }
+}
+
+/// Whether a technician's order names a customer, site, asset or contact of the office's that he does not see: the order
+/// would bring it into his scope. What the office does not know yet may be named; it arrives with the order.
+fn names_foreign(txn: &mut dyn Txn, author: &Author, kind: &str, edit: &Edit) -> Result<bool, StoreError> {
+    if author.actor.role != Role::Technician || kind != "work_order" || edit.group != "parties" {
+        return Ok(false);
+    }
+    for value in edit.fields.values() {
+        let Some(target) = value.as_uuid().map(RecordId) else { continue };
+        let is_known = txn.record(target)?.is_some();
+        if is_known && matches!(access(txn, author, target, None)?, Access::Withdrawn | Access::Never) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// How a record stands to a technician, by the scope index and the cursor their device had reached.

@@ -286,6 +286,28 @@ fn a_record_of_others_is_neither_writable_nor_told_about() {
 }
 
 #[test]
+fn an_order_opened_on_site_cannot_pull_somebody_elses_customer_into_scope() {
+    let world = world();
+    let office = &world.office;
+    let mut anna = Peer::enrol(office, "Anna");
+    let customer = office.new_id();
+    let identity = fields! { "name" => "Secret Ltd" };
+    commit(office, &OPERATOR, vec![Draft::one("customer", customer, "identity", identity)]).expect("customer");
+    let id = office.new_id();
+    let edits = vec![
+        anna.edit(1, "origin", fields! { "channel" => "on_site" }, Version::new()),
+        anna.edit(2, "parties", fields! { "customer" => customer }, Version::new()),
+        anna.edit(3, "problem", fields! { "text" => "let me see" }, Version::new()),
+    ];
+
+    let answer = anna.sync(office, vec![push("work_order", id, Version::new(), edits)]);
+
+    let Outcome::Refused { refusals, theirs } = &answer.outcomes[0].1 else { panic!("must be refused") };
+    assert_eq!((refusals[0].code, refusals[0].group.as_str(), theirs), (Code::OutOfScope, "parties", &None));
+    assert!(answer.delivered.iter().all(|delivery| delivery.record.id != customer));
+}
+
+#[test]
 fn a_revoked_device_gets_nothing_and_what_it_pushes_is_held() {
     let world = world();
     let office = &world.office;
