@@ -21,7 +21,7 @@ pub enum Status {
     Dispatched,
     /// Somebody is on the way or at work.
     InProgress,
-    /// Work ended for now; another visit, parts or an approval is needed.
+    /// The visit ended before the work did; another one, parts or an approval is needed.
     FollowUp,
     /// Work done, not yet signed for or refused.
     WorkDone,
