@@ -11,6 +11,7 @@ use fieldsync_protocol::limits::{PAGE_BYTES, PAGE_RECORDS_MAX};
 use fieldsync_protocol::{Record, RecordId, encode};
 
 use super::exchange::fingerprint;
+use super::scope::is_visible;
 use super::sealed::Cursor;
 use crate::office::Office;
 use crate::store::{Audience, Device, ScopeRow, StoreError, Stored, Txn};
@@ -66,7 +67,7 @@ pub(super) fn fill(
     for id in asked {
         let in_page = page.delivered.iter().any(|delivery| delivery.record.id == id);
         if !in_page
-            && is_visible(txn, own, id)?
+            && is_visible(txn, device.person, id)?
             && let Some(stored) = txn.record(id)?
         {
             page.add(&stored, true, since, message);
@@ -74,7 +75,7 @@ pub(super) fn fill(
     }
     // Late work is accepted and yet out of scope: it leaves the device with the job it belongs to.
     for (id, outcome) in &answer.outcomes {
-        let is_late = matches!(outcome, Outcome::Accepted { .. }) && !is_visible(txn, own, *id)?;
+        let is_late = matches!(outcome, Outcome::Accepted { .. }) && !is_visible(txn, device.person, *id)?;
         if is_late && !page.left.contains(id) {
             page.left.push(*id);
         }
@@ -101,15 +102,6 @@ fn answered(answer: &ExchangeAnswer) -> BTreeSet<RecordId> {
         Outcome::Held { .. } | Outcome::Wanted => false,
     };
     answer.outcomes.iter().filter(|(_, outcome)| is_told(outcome)).map(|(id, _)| *id).collect()
-}
-
-fn is_visible(txn: &mut dyn Txn, own: Audience, id: RecordId) -> Result<bool, StoreError> {
-    for audience in [own, Audience::SHARED] {
-        if txn.scope_row(audience, id)?.is_some_and(|row| !row.has_left) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 struct Page<'a> {

@@ -5,9 +5,9 @@ use fieldsync_protocol::kinds::{self, Reach};
 use fieldsync_protocol::{Record, RecordId};
 
 use super::accept::{self, Accepted, Author, Door};
-use super::held;
+use super::{held, scope};
 use crate::office::Office;
-use crate::store::{Action, Audience, Device, RefusedRow, StoreError, Stored, Txn};
+use crate::store::{Action, Device, RefusedRow, StoreError, Stored, Txn};
 
 /// Takes what a device pushes: what others hang below first.
 pub(super) fn take(
@@ -61,7 +61,7 @@ fn take_record(
                 note(office, txn, device, push, refusal)?;
             }
             let theirs = match before {
-                Some(stored) if may_see(txn, author, push.id)? => {
+                Some(stored) if scope::is_visible(txn, author.actor.person, push.id)? => {
                     let seal = office.keys.seal_record(push.id, &stored.check);
                     Some(Box::new((stored.record, seal)))
                 }
@@ -85,17 +85,6 @@ pub(super) fn order_of(txn: &mut dyn Txn, push: &PushRecord) -> Result<Option<Re
     let before: Option<Record> = txn.record(push.id)?.map(|stored: Stored| stored.record);
     let table = kinds::kind(&push.kind);
     Ok(table.and_then(|table| accept::order_of(before.as_ref(), table, push.id, &push.edits)))
-}
-
-/// Whether the technician sees the record now; nothing out of scope is told, not even in a refusal.
-fn may_see(txn: &mut dyn Txn, author: &Author, id: RecordId) -> Result<bool, StoreError> {
-    let own = Audience::of(RecordId(author.actor.person.0));
-    for audience in [own, Audience::SHARED] {
-        if txn.scope_row(audience, id)?.is_some_and(|row| !row.has_left) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn note(

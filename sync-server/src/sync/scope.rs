@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use fieldsync_protocol::job::Job;
 use fieldsync_protocol::kinds::{self, Reach};
-use fieldsync_protocol::{FieldsExt, Record, RecordId, show};
+use fieldsync_protocol::{FieldsExt, PersonId, Record, RecordId, show};
 
 use crate::store::{Audience, StoreError, Stored, Txn};
 
@@ -46,6 +46,16 @@ pub(super) fn refresh(
         }
     }
     txn.touch(record.id, &stored.check, stored.sequence)
+}
+
+/// Whether a technician sees a record now. Nothing out of scope is ever told, not even in a refusal.
+pub(super) fn is_visible(txn: &mut dyn Txn, technician: PersonId, id: RecordId) -> Result<bool, StoreError> {
+    for audience in [Audience::of(RecordId(technician.0)), Audience::SHARED] {
+        if txn.scope_row(audience, id)?.is_some_and(|row| !row.has_left) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A new customer, site, asset or contact: seen by whoever opened it on site, and through orders that already name it.
