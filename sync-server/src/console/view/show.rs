@@ -4,6 +4,7 @@
 //! time and stands in its tooltip. Nothing here reads a clock: `now_ms` is always given.
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime};
+use fieldsync_protocol::amount;
 use fieldsync_protocol::status::Status;
 
 const MINUTE_MS: i64 = 60_000;
@@ -207,26 +208,23 @@ pub(crate) fn grouped(number: i64) -> String {
     text
 }
 
-/// An amount in minor units with its currency; currencies without minor units have none here either.
+/// An amount in minor units with its currency and as many decimals as that has.
 pub(crate) fn money(minor: i64, currency: &str) -> String {
-    if matches!(currency, "JPY" | "KRW" | "VND" | "CLP") {
-        return format!("{} {currency}", grouped(minor));
-    }
-    let sign = if minor < 0 { "\u{2212}" } else { "" };
-    let minor = minor.unsigned_abs();
-    let major = i64::try_from(minor / 100).unwrap_or(i64::MAX);
-    format!("{sign}{}.{:02} {currency}", grouped(major), minor % 100)
+    with_minus(amount::money(minor, currency))
 }
 
 /// A quantity in thousandths, without trailing zeros.
 pub(crate) fn quantity(thousandths: i64, unit: &str) -> String {
-    let sign = if thousandths < 0 { "\u{2212}" } else { "" };
-    let size = thousandths.unsigned_abs();
-    let whole = grouped(i64::try_from(size / 1000).unwrap_or(i64::MAX));
-    let fraction = format!("{:03}", size % 1000);
-    let fraction = fraction.trim_end_matches('0');
-    let number = if fraction.is_empty() { whole } else { format!("{whole}.{fraction}") };
-    if unit.is_empty() { format!("{sign}{number}") } else { format!("{sign}{number} {unit}") }
+    let number = with_minus(amount::quantity(thousandths));
+    if unit.is_empty() { number } else { format!("{number} {unit}") }
+}
+
+/// A negative number with a true minus sign, as on paper.
+fn with_minus(number: String) -> String {
+    match number.strip_prefix('-') {
+        Some(size) => format!("\u{2212}{size}"),
+        None => number,
+    }
 }
 
 /// A size in bytes as people say it.
