@@ -20,6 +20,7 @@ use fieldsync_server::store::sqlite::SqliteStore;
 use fieldsync_server::sync::edit::{Draft as OfficeDraft, commit};
 use fieldsync_server::sync::exchange::exchange;
 use fieldsync_server::{anchor, enrol};
+use fieldsync_tests::fleet::copy_folder;
 
 /// A clock that only goes when it is looked at.
 #[derive(Default)]
@@ -419,20 +420,6 @@ fn open_office(
     let office = Office::start_with(store, tenant, Arc::clone(keys), clock.clone(), entropy);
     anchor::moor(&office, anchor)?;
     Ok(office)
-}
-
-fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
 
 /// The numbers that stand in a group: one per sibling.

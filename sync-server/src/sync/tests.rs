@@ -145,6 +145,15 @@ fn assign(office: &Office, order: RecordId, technician: RecordId) -> RecordId {
     id
 }
 
+/// Anna's phone, the job she was given and her assignment, all pulled.
+fn on_a_job(office: &Office) -> (Peer, RecordId, RecordId) {
+    let mut anna = Peer::enrol(office, "Anna");
+    let job = order(office, "pump leaks");
+    let assignment = assign(office, job, anna.technician);
+    anna.sync(office, vec![]);
+    (anna, job, assignment)
+}
+
 fn withdraw(office: &Office, assignment: RecordId) {
     let fields = fields! { "withdrawn" => true, "reason" => "replanned" };
     commit(office, &OPERATOR, vec![Draft::one("assignment", assignment, "withdrawn", fields)]).expect("withdraw");
@@ -192,10 +201,7 @@ fn asking_to_enrol_again_after_a_lost_answer_gives_the_same_certificate_and_nobo
 fn a_repeated_push_is_accepted_once() {
     let world = world();
     let office = &world.office;
-    let mut anna = Peer::enrol(office, "Anna");
-    let job = order(office, "pump leaks");
-    assign(office, job, anna.technician);
-    anna.sync(office, vec![]);
+    let (mut anna, job, _) = on_a_job(office);
     let note = note(&anna, office, job, "seal worn");
     let message = anna.message(office, vec![note.clone()]);
 
@@ -212,10 +218,7 @@ fn a_repeated_push_is_accepted_once() {
 fn a_copy_of_a_store_is_told_so_and_its_other_content_is_not_applied() {
     let world = world();
     let office = &world.office;
-    let mut anna = Peer::enrol(office, "Anna");
-    let job = order(office, "pump leaks");
-    assign(office, job, anna.technician);
-    anna.sync(office, vec![]);
+    let (mut anna, job, _) = on_a_job(office);
     let mut twin = Peer { sent_ids: vec![], token: anna.token.clone(), cursor: anna.cursor.clone(), ..anna };
 
     anna.sync(office, vec![note(&twin, office, job, "from the phone")]);
@@ -229,10 +232,7 @@ fn a_copy_of_a_store_is_told_so_and_its_other_content_is_not_applied() {
 fn work_on_a_job_taken_away_meanwhile_arrives_and_later_work_is_held() {
     let world = world();
     let office = &world.office;
-    let mut anna = Peer::enrol(office, "Anna");
-    let job = order(office, "pump leaks");
-    let assignment = assign(office, job, anna.technician);
-    anna.sync(office, vec![]);
+    let (mut anna, job, assignment) = on_a_job(office);
     withdraw(office, assignment);
 
     let late_note = note(&anna, office, job, "done before I knew");
@@ -311,10 +311,7 @@ fn an_order_opened_on_site_cannot_pull_somebody_elses_customer_into_scope() {
 fn a_revoked_device_gets_nothing_and_what_it_pushes_is_held() {
     let world = world();
     let office = &world.office;
-    let mut anna = Peer::enrol(office, "Anna");
-    let job = order(office, "pump leaks");
-    assign(office, job, anna.technician);
-    anna.sync(office, vec![]);
+    let (mut anna, job, _) = on_a_job(office);
     enrol::revoke(office, anna.device).expect("revoke");
 
     let message = anna.message(office, vec![note(&anna, office, job, "still mine")]);
@@ -327,10 +324,7 @@ fn a_revoked_device_gets_nothing_and_what_it_pushes_is_held() {
 fn an_unannounced_restore_opens_an_epoch_and_sealed_offers_refill_it() {
     let world = world();
     let office = &world.office;
-    let mut anna = Peer::enrol(office, "Anna");
-    let job = order(office, "pump leaks");
-    assign(office, job, anna.technician);
-    anna.sync(office, vec![]);
+    let (mut anna, job, _) = on_a_job(office);
     let image = world.folder.path().join("image.sqlite");
     office.store.backup(&image).expect("backup");
     let note = note(&anna, office, job, "seal worn");
