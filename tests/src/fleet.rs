@@ -62,16 +62,27 @@ pub struct Fleet {
 impl Fleet {
     /// An office that has just opened, with its server on a free port.
     pub fn open() -> Self {
+        Self::open_prepared(|_| {})
+    }
+
+    /// An office whose folder somebody filled before its server started.
+    pub fn open_prepared(prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = Arc::new(runtime.expect("a runtime starts"));
         let clock = Arc::new(Hand(AtomicI64::new(1_772_439_300_000)));
         let entropy = Arc::new(SeededEntropy::new(0));
         let office_folder = folder.path().join("office");
+        prepare(&office_folder);
         let any_port = (Ipv4Addr::LOCALHOST, 0).into();
         let server = Server::start(any_port, &office_folder, clock.clone(), entropy, &runtime);
         let office = server.office().clone();
         Self { office, clock, office_folder, server: Some(server), seeds: AtomicU64::new(1), folder, runtime }
+    }
+
+    /// The office's folder.
+    pub fn office_folder(&self) -> &Path {
+        &self.office_folder
     }
 
     /// Where the server listens: host and port.
@@ -130,6 +141,14 @@ impl Fleet {
         self.runtime.block_on(phone.device().enrol(&url, &code, name)).expect("the phone enrols");
         phone.sync();
         phone
+    }
+
+    /// A phone with a folder that somebody filled before it was switched on.
+    pub fn phone_prepared(&self, name: &str, technician: RecordId, prepare: impl FnOnce(&Path)) -> Phone {
+        let folder = self.folder.path().join(format!("phone-{}", self.seeds.fetch_add(1, Ordering::SeqCst)));
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        prepare(&folder);
+        self.phone_in(name, technician, folder)
     }
 
     /// The phone whose folder this is, opened.
@@ -348,6 +367,11 @@ impl Phone {
                 Step::Done(receipt) => return Some(receipt),
             }
         }
+    }
+
+    /// The phone's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Kills the app: nothing is closed in an orderly way.

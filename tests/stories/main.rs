@@ -6,6 +6,7 @@
 mod copied;
 mod many;
 mod network;
+mod old_stores;
 mod on_site;
 mod photo;
 mod refused;
