@@ -90,8 +90,8 @@ fn answer(device: &Device, command: Command, zone: Zone, as_json: bool) -> Resul
         Command::Verify(arguments) => page::verify(device, &arguments.job, zone),
         Command::SetOut(arguments) => work::visit(device, &arguments.job, Device::set_out),
         Command::Start(arguments) => work::visit(device, &arguments.job, Device::start_visit),
-        Command::Pause(arguments) => work::visit(device, &arguments.job, Device::pause),
-        Command::Resume(arguments) => work::visit(device, &arguments.job, Device::resume),
+        Command::Pause(arguments) => work::visit(device, &arguments.job, Device::pause_visit),
+        Command::Resume(arguments) => work::visit(device, &arguments.job, Device::resume_visit),
         Command::Finish(arguments) => work::visit(device, &arguments.job, Device::finish_visit),
         Command::FollowUp(arguments) => {
             work::visit(device, &arguments.job, |device, order| device.follow_up(order, &arguments.reason))

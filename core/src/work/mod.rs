@@ -45,7 +45,7 @@ impl Device {
     ///
     /// # Errors
     /// As for [`Device::edit`]; [`Error::NotFound`] without the order.
-    pub fn pause(&self, order: RecordId) -> Result<RecordId, Error> {
+    pub fn pause_visit(&self, order: RecordId) -> Result<RecordId, Error> {
         self.visit(order, "paused", None)
     }
 
@@ -53,7 +53,7 @@ impl Device {
     ///
     /// # Errors
     /// As for [`Device::edit`]; [`Error::NotFound`] without the order.
-    pub fn resume(&self, order: RecordId) -> Result<RecordId, Error> {
+    pub fn resume_visit(&self, order: RecordId) -> Result<RecordId, Error> {
         self.visit(order, "resumed", None)
     }
 

@@ -21,8 +21,8 @@ fn a_visit_goes_through_its_steps_and_each_names_the_last() {
     let steps = [
         device.set_out(id(50)).unwrap(),
         device.start_visit(id(50)).unwrap(),
-        device.pause(id(50)).unwrap(),
-        device.resume(id(50)).unwrap(),
+        device.pause_visit(id(50)).unwrap(),
+        device.resume_visit(id(50)).unwrap(),
         device.follow_up(id(50), "seal kit to be ordered").unwrap(),
     ];
 
