@@ -1,7 +1,8 @@
 //! Which sibling of a group is shown, and whether a person must decide. A pure function of the table of kinds; showing
 //! never deletes.
 
-use crate::kinds::{self, Concurrent, Owner};
+use crate::ids::RecordId;
+use crate::kinds::{self, Concurrent, Owner, Reach, Type};
 use crate::record::{DELETED, Record, Sibling};
 use crate::value::{Fields, FieldsExt, Value};
 use crate::version::Dot;
@@ -30,7 +31,6 @@ pub fn main_fields(record: &Record) -> Option<&Fields> {
 
 /// What people call the record: a customer's, contact's, site's, asset's, part's or technician's name.
 pub fn name(record: &Record) -> Option<&str> {
-    use crate::value::FieldsExt;
     let group = match record.kind.as_str() {
         "customer" | "asset" => "identity",
         "contact" => "person",
@@ -40,6 +40,24 @@ pub fn name(record: &Record) -> Option<&str> {
         _ => return None,
     };
     fields(record, group)?.text("name")
+}
+
+/// The customers, sites, assets and contacts that the shown values of an order, or of one of these, name: by which field,
+/// and which. Whoever sees `record` sees them as well.
+pub fn references(record: &Record) -> Vec<(&'static str, RecordId)> {
+    let Some(kind) = kinds::kind(&record.kind) else { return Vec::new() };
+    if !matches!(kind.reach, Reach::Order | Reach::Referred) {
+        return Vec::new();
+    }
+    let named = kind.groups.iter().filter_map(|group| Some((group, fields(record, group.name)?)));
+    named
+        .flat_map(|(group, values)| group.fields.iter().map(move |field| (field, values)))
+        .filter(|(field, _)| match field.holds {
+            Type::Reference(target) => kinds::kind(target).is_some_and(|kind| kind.reach == Reach::Referred),
+            _ => false,
+        })
+        .filter_map(|(field, values)| Some((field.name, values.id(field.name)?)))
+        .collect()
 }
 
 /// The person who made the record: author of the lowest dot of its main group.
@@ -72,33 +90,32 @@ pub struct ConflictValue {
 /// when it is the group's only value: what it contradicts stands in the other groups. Deletes that settle it between
 /// them are none.
 pub fn conflicts(record: &Record) -> Vec<Conflict> {
-    let kind = kinds::kind(&record.kind);
-    let mut found = Vec::new();
-    for (name, siblings) in &record.groups {
-        let is_delete = name == DELETED;
-        let needs_person = match kind.and_then(|kind| kind.group(name)) {
-            Some(group) => group.concurrent == Concurrent::NeedsPerson && siblings.len() > 1,
-            None => is_delete && !record.is_deleted() && siblings.values().any(|value| value.fields.flag("deleted")),
-        };
-        if !needs_person {
-            continue;
-        }
-        let mut values: Vec<ConflictValue> = Vec::new();
-        let first = shown(record, name).map(|(dot, sibling)| (dot, sibling.clone()));
-        let ordered = first.into_iter().chain(siblings.iter().map(|(dot, sibling)| (*dot, sibling.clone())));
-        for (dot, sibling) in ordered {
-            if !values.iter().any(|value| value.sibling.fields == sibling.fields) {
-                values.push(ConflictValue { dot, sibling });
-            }
-        }
-        if values.len() > 1 || is_delete {
-            found.push(Conflict { group: name.clone(), values });
+    record.groups.keys().filter_map(|group| conflict(record, group)).collect()
+}
+
+/// What people must decide in `group`, when they must.
+fn conflict(record: &Record, group: &str) -> Option<Conflict> {
+    let siblings = record.groups.get(group)?;
+    let is_delete = group == DELETED;
+    let needs_person = match kinds::kind(&record.kind).and_then(|kind| kind.group(group)) {
+        Some(group) => group.concurrent == Concurrent::NeedsPerson && siblings.len() > 1,
+        None => is_delete && !record.is_deleted() && siblings.values().any(|value| value.fields.flag("deleted")),
+    };
+    if !needs_person {
+        return None;
+    }
+    let mut values: Vec<ConflictValue> = Vec::new();
+    let first = shown(record, group).map(|(dot, sibling)| (dot, sibling.clone()));
+    let ordered = first.into_iter().chain(siblings.iter().map(|(dot, sibling)| (*dot, sibling.clone())));
+    for (dot, sibling) in ordered {
+        if !values.iter().any(|value| value.sibling.fields == sibling.fields) {
+            values.push(ConflictValue { dot, sibling });
         }
     }
-    found
+    (values.len() > 1 || is_delete).then(|| Conflict { group: group.to_owned(), values })
 }
 
 /// Whether people must decide in `group`.
 pub fn is_in_conflict(record: &Record, group: &str) -> bool {
-    conflicts(record).iter().any(|conflict| conflict.group == group)
+    conflict(record, group).is_some()
 }
