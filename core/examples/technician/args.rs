@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Show(JobOf),
     /// Show what was done before on a job's machine
     History(JobOf),
+    /// Say why a job or any other record is on this device, or is not
+    Why(Why),
     /// Find jobs, customers, machines and parts by any word
     Search(Search),
     /// Find parts of the catalogue
@@ -199,6 +201,12 @@ pub(crate) struct DayOf {
     /// The day, YYYY-MM-DD or `today`
     #[arg(default_value = "today")]
     pub(crate) day: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// Number of a work order, name of a customer, site or machine, or any record's id
+    pub(crate) record: String,
 }
 
 #[derive(Debug, Args)]

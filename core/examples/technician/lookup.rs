@@ -21,6 +21,25 @@ pub(crate) fn job(device: &Device, name: &str) -> Result<RecordId, Failure> {
     }
 }
 
+/// Any record: by id, by a work order's number, or by the exact name or number of something in the directory.
+pub(crate) fn any(device: &Device, name: &str) -> Result<RecordId, Failure> {
+    let by_number = job(device, name);
+    if by_number.is_ok() {
+        return by_number;
+    }
+    let filter = DirectoryFilter { kind: None, text: name.to_owned(), limit: 500, customer: None };
+    let is_it =
+        |entry: &DirectoryEntry| entry.name.eq_ignore_ascii_case(name) || entry.number.eq_ignore_ascii_case(name);
+    let mut found = device.directory(&filter)?.into_iter().filter(is_it);
+    match (found.next(), found.next()) {
+        (Some(entry), None) => Ok(entry.id),
+        (Some(_), Some(_)) => Err(Failure::Usage(format!("several records are called {name}; give an id"))),
+        (None, _) => Err(Failure::Usage(format!(
+            "nothing on this device has the number or name {name}; with its id it can be explained all the same"
+        ))),
+    }
+}
+
 /// The one of `ids` that ends like `name`.
 pub(crate) fn ending(ids: impl IntoIterator<Item = RecordId>, name: &str) -> Result<RecordId, Failure> {
     let name = name.to_ascii_lowercase();

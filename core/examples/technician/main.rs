@@ -84,6 +84,7 @@ fn answer(device: &Device, command: Command, zone: Zone, as_json: bool) -> Resul
         Command::Day(arguments) => read::day(device, &arguments, zone),
         Command::Show(arguments) => page::show(device, &arguments.job, zone),
         Command::History(arguments) => read::history(device, &arguments, zone),
+        Command::Why(arguments) => read::why(device, &arguments),
         Command::Search(arguments) => read::search(device, &arguments),
         Command::Catalogue(arguments) => read::catalogue(device, &arguments),
         Command::Customers(arguments) => read::customers(device, &arguments),

@@ -5,7 +5,7 @@ use fieldsync::protocol::amount::{money, quantity};
 use fieldsync::read::{JobFilter, JobSummary, Missing};
 use serde_json::json;
 
-use crate::args::{DayOf, Find, JobOf, Jobs, Search};
+use crate::args::{DayOf, Find, JobOf, Jobs, Search, Why};
 use crate::failure::Failure;
 use crate::text::{Table, Zone, short};
 use crate::{Answer, lookup};
@@ -113,6 +113,11 @@ pub(crate) fn search(device: &Device, arguments: &Search) -> Result<Answer, Fail
         text.push_str(&format!("\n{}", entries.text("")));
     }
     Ok(Answer::new(json!(found), text))
+}
+
+pub(crate) fn why(device: &Device, arguments: &Why) -> Result<Answer, Failure> {
+    let explanation = device.explain(lookup::any(device, &arguments.record)?)?;
+    Ok(Answer::new(json!(explanation), explanation.to_string()))
 }
 
 pub(crate) fn catalogue(device: &Device, arguments: &Find) -> Result<Answer, Failure> {

@@ -171,6 +171,12 @@ impl Code {
         }
     }
 
+    /// The code with this name; `None` for one of a newer version.
+    pub fn from_name(name: &str) -> Option<Code> {
+        use serde::de::{IntoDeserializer, value::Error};
+        Code::deserialize(IntoDeserializer::<Error>::into_deserializer(name)).ok()
+    }
+
     /// The code's name in SQL and on the wire.
     pub fn name(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@
 
 mod day;
 mod directory;
+mod explain;
 mod history;
 mod jobs;
 mod mark;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use day::{Day, DayPlan};
 pub use directory::{DirectoryEntry, DirectoryFilter, Part};
+pub use explain::{Because, Explanation, Link, OrderName, OwnWork, Presence, Reason};
 pub use history::{AssetVisit, PartUse, PartUseFilter};
 pub use jobs::{JobFilter, JobSort, JobSummary};
 pub use mark::{Page, PageMark};

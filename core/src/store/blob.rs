@@ -83,6 +83,14 @@ pub(crate) fn waiting(connection: &Connection) -> Result<u32, Error> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
+/// Whether the content of this attachment still has to reach the office.
+pub(crate) fn is_upload(connection: &Connection, attachment: RecordId) -> Result<bool, Error> {
+    let mut statement = connection.prepare_cached(
+        "select exists (select 1 from blob where attachment = ?1 and direction = 'up' and state <> 'done')",
+    )?;
+    Ok(statement.query_row([attachment.as_bytes()], |row| row.get(0))?)
+}
+
 /// Forgets the blob of an evicted attachment; its hash when no other attachment needs the file.
 pub(crate) fn remove(connection: &Connection, attachment: RecordId) -> Result<Option<Hash>, Error> {
     let mut statement = connection.prepare_cached("delete from blob where attachment = ?1 returning hash")?;
