@@ -7,6 +7,7 @@
 //! no alarm was false, and every number is current, was replaced by one that had seen it, or waits where people see it.
 //! What is not simulated here: the HTTP skin and authentication, photos, disk faults, clocks that jump.
 
+mod plants;
 mod world;
 
 use std::collections::BTreeSet;

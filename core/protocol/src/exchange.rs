@@ -238,7 +238,8 @@ impl Delivery {
         }
         result.version = self.record.version.clone();
         let fits = result.groups.values().flat_map(Siblings::keys).all(|dot| result.version.covers(*dot));
-        (fits && result.check() == self.check).then_some(result)
+        let matches = result.check() == self.check || crate::planted!("delta-unchecked");
+        (fits && matches).then_some(result)
     }
 }
 
@@ -271,6 +272,9 @@ impl Default for SetHash {
 impl SetHash {
     /// Adds a member.
     pub fn add(&mut self, member: &Hash) {
+        if crate::planted!("xor-fingerprint") {
+            return self.flip(member, 1);
+        }
         let mut carry = 0;
         for (sum, byte) in self.sum.0.iter_mut().zip(member.0) {
             let total = u16::from(*sum) + u16::from(byte) + carry;
@@ -282,6 +286,9 @@ impl SetHash {
 
     /// Takes a member out again.
     pub fn remove(&mut self, member: &Hash) {
+        if crate::planted!("xor-fingerprint") {
+            return self.flip(member, u64::MAX);
+        }
         let mut borrow = 0;
         for (sum, byte) in self.sum.0.iter_mut().zip(member.0) {
             let total = i16::from(*sum) - i16::from(byte) - borrow;
@@ -289,6 +296,12 @@ impl SetHash {
             borrow = i16::from(total < 0);
         }
         self.count = self.count.wrapping_sub(1);
+    }
+
+    /// What the planted bug does instead.
+    fn flip(&mut self, member: &Hash, by: u64) {
+        self.sum.0.iter_mut().zip(member.0).for_each(|(sum, byte)| *sum ^= byte);
+        self.count = self.count.wrapping_add(by);
     }
 }
 

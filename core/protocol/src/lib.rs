@@ -46,6 +46,7 @@ pub mod ids;
 pub mod job;
 pub mod kinds;
 pub mod limits;
+pub mod plant;
 pub mod record;
 pub mod request;
 pub mod rights;

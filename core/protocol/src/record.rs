@@ -76,6 +76,9 @@ impl Record {
                 }
             }
             for (dot, sibling) in theirs {
+                if crate::planted!("merge-drops-sibling") && !kept.is_empty() && !mine.contains_key(dot) {
+                    continue;
+                }
                 if mine.contains_key(dot) || !self.version.covers(*dot) {
                     kept.entry(*dot).or_insert_with(|| sibling.clone());
                 }
@@ -92,6 +95,12 @@ impl Record {
     pub fn put(&mut self, edit: &Edit) {
         let siblings = self.groups.entry(edit.group.clone()).or_default();
         siblings.retain(|dot, _| !edit.context.covers(*dot));
+        if crate::planted!("put-replaces-unseen") {
+            siblings.clear();
+        }
+        if crate::planted!("clock-decides") {
+            siblings.retain(|_, sibling| sibling.stamp.at_ms > edit.stamp.at_ms);
+        }
         siblings.insert(edit.dot, Sibling { fields: edit.fields.clone(), stamp: edit.stamp.clone() });
         self.version.add(edit.dot);
     }

@@ -37,6 +37,7 @@ impl Author<'_> {
             return Err(Error::NotFound);
         }
         let context = match &draft.context {
+            Some(_) if fieldsync_protocol::planted!("context-at-save") => shown.version.clone(),
             Some(context) => identity::bring_over(work.tx, id, context)?,
             None => shown.version.clone(),
         };

@@ -44,6 +44,9 @@ pub(super) fn keep(
         code: code.name().to_owned(),
         at_ms: now_ms,
     };
+    if fieldsync_protocol::planted!("drop-refused") && state == DrawerState::Refused {
+        return Ok(true);
+    }
     store::drawer::add(work.tx, &entry)?;
     Ok(true)
 }
@@ -67,7 +70,10 @@ pub(crate) fn retry(work: &mut Work<'_>, entry: &DrawerEntry) -> Result<(), Erro
     let shown = store::shown(work.tx, entry.record)?;
     let shown = shown.unwrap_or_else(|| Record::new(entry.kind.clone(), entry.record));
     let counter = work.highest_counter(&shown, me)? + 1;
-    let edit = Edit { dot: Dot { replica: me, counter }, ..entry.edit.clone() };
+    let mut edit = Edit { dot: Dot { replica: me, counter }, ..entry.edit.clone() };
+    if fieldsync_protocol::planted!("retry-same-dot") {
+        edit.dot = entry.edit.dot;
+    }
     work.ensure(&entry.kind, entry.record)?;
     work.set_counter(entry.record, counter)?;
     store::pending::add(work.tx, entry.record, &edit, None)?;

@@ -43,7 +43,9 @@ impl Restamp {
         let known = self.known.get(&id).into_iter().flatten();
         let known = known.filter(|dot| dot.replica == self.old && context.covers(**dot)).map(|dot| dot.counter);
         let top = known.max().unwrap_or(0).max(self.tops.get(&id).copied().unwrap_or(0));
-        capped.set(self.old, top.min(claimed));
+        if !fieldsync_protocol::planted!("keep-old-entry") {
+            capped.set(self.old, top.min(claimed));
+        }
         for (dot, counter) in self.moved.get(&id).into_iter().flatten() {
             if context.covers(*dot) {
                 capped.add(Dot { replica: self.new, counter: *counter });

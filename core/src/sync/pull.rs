@@ -60,7 +60,18 @@ pub(super) fn apply(
         if is_new {
             changed.insert(record.id);
         }
+        if fieldsync_protocol::planted!("cursor-without-page") && results.len() > 1 && *record == results[0].0 {
+            continue;
+        }
         deliver(work, record, *seal)?;
+        if fieldsync_protocol::planted!("pull-removes-pending") {
+            for edit in store::pending::of(work.tx, record.id)? {
+                if record.version.covers(edit.dot) {
+                    store::pending::remove(work.tx, record.id, edit.dot)?;
+                }
+            }
+            work.recompute(record.id)?;
+        }
         work.set_leaving(record.id, Leaving::No)?;
     }
     for id in &answer.left {
@@ -75,7 +86,9 @@ pub(super) fn apply(
             work.recompute(id)?;
         }
     }
-    if let Some(cursor) = &answer.cursor {
+    if let Some(cursor) = &answer.cursor
+        && !(fieldsync_protocol::planted!("page-without-cursor") && answer.more)
+    {
         meta::set(work.tx, meta::CURSOR, cursor)?;
     }
     Ok(Page::Applied { changed })
@@ -109,11 +122,14 @@ pub(super) fn evict(device: &Device) -> Result<u32, Error> {
         let mut statement = connection.prepare_cached("select exists (select 1 from record where leaving = 1)")?;
         Ok(statement.query_row([], |row| row.get::<_, bool>(0))?)
     })?;
-    if !is_any_leaving {
+    if !is_any_leaving || fieldsync_protocol::planted!("never-evict") {
         return Ok(0);
     }
     let (count, files) = device.change(|work| {
         let ids: Vec<RecordId> = {
+            if fieldsync_protocol::planted!("evict-before-escrow") {
+                work.tx.execute("delete from pending where record in (select id from record where leaving = 1)", [])?;
+            }
             let mut statement = work.tx.prepare_cached(
                 "select id from record where leaving = 1
                    and not exists (select 1 from pending where pending.record = record.id)

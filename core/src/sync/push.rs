@@ -222,7 +222,7 @@ pub(super) fn deliver(work: &mut Work<'_>, record: &Record, seal: Seal) -> Resul
         if held.record == *record && held.seal == Some(seal) {
             return work.recompute(record.id);
         }
-        if !held.record.version.within(&record.version) {
+        if !held.record.version.within(&record.version) && !fieldsync_protocol::planted!("no-offer") {
             store::offer::add(work.tx, held, false)?;
         }
     }
@@ -264,6 +264,7 @@ pub(super) fn offer_unnamed(work: &mut Work<'_>) -> Result<(), Error> {
     for id in ids {
         if let Some(theirs) = store::record::theirs(work.tx, id)?
             && !theirs.record.version.is_empty()
+            && !fieldsync_protocol::planted!("no-offer")
         {
             store::offer::add(work.tx, &theirs, true)?;
         }

@@ -50,7 +50,7 @@ pub(super) fn fill(
         }
         if row.has_left {
             // Told only to devices whose cursor is past the entry: others never had it.
-            if row.entered <= since && usable.is_some() {
+            if row.entered <= since && usable.is_some() && !fieldsync_protocol::planted!("leave-unsaid") {
                 page.left.push(row.record);
             }
         } else if !answered.contains(&row.record) {
@@ -81,7 +81,8 @@ pub(super) fn fill(
         }
     }
     answer.more = page.is_full;
-    let position = if page.is_full { page.end } else { tenant.sequence };
+    let is_skipping = fieldsync_protocol::planted!("server-cursor-skips");
+    let position = if page.is_full && !is_skipping { page.end } else { tenant.sequence };
     let next =
         Cursor { person: device.person, epoch: tenant.epoch, position, highest: tenant.sequence, chain: tenant.chain };
     answer.cursor = Some(next.close(office));

@@ -22,6 +22,9 @@ pub(super) fn take(
 ) -> Result<Offered, StoreError> {
     let record = &offer.record;
     let before = txn.record(record.id)?;
+    if fieldsync_protocol::planted!("refuse-offers") {
+        return Ok(Offered::Refused);
+    }
     if before.as_ref().is_some_and(|stored| stored.record.kind != record.kind) {
         return Ok(Offered::Refused);
     }

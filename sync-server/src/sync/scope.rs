@@ -38,6 +38,11 @@ pub(super) fn refresh(
             if record.kind == "assignment" {
                 reassign(txn, order, stored.sequence)?;
             }
+            if is_new && fieldsync_protocol::planted!("reveal-foreign") {
+                for device in txn.devices()? {
+                    txn.enter(Audience::of(RecordId(device.person.0)), record.id, order, stored.sequence)?;
+                }
+            }
             if is_new {
                 for audience in txn.audiences_via(order)? {
                     txn.enter(audience, record.id, order, stored.sequence)?;

@@ -80,6 +80,9 @@ fn serve(connection: &Connection, jobs: &Receiver<Job>, changes: &broadcast::Sen
         {
             batch.push(job);
         }
+        if fieldsync_protocol::planted!("ack-before-commit") && !connection.is_autocommit() {
+            let _ = connection.execute_batch("commit");
+        }
         let began = connection.execute_batch("begin immediate");
         let mut answers = Vec::with_capacity(batch.len());
         for job in batch {
@@ -89,7 +92,8 @@ fn serve(connection: &Connection, jobs: &Receiver<Job>, changes: &broadcast::Sen
             };
             answers.push((job.done, outcome));
         }
-        let committed = began.and_then(|()| connection.execute_batch("commit")).map_err(StoreError::from);
+        let commit = if fieldsync_protocol::planted!("ack-before-commit") { "" } else { "commit" };
+        let committed = began.and_then(|()| connection.execute_batch(commit)).map_err(StoreError::from);
         if committed.is_err() && !connection.is_autocommit() {
             let _ = connection.execute_batch("rollback");
         }

@@ -1,0 +1,49 @@
+//! Every planted bug: its name, what it does wrong, the promise it breaks.
+
+/// A bug that can be switched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plant {
+    /// Its name, as in [`planted!`](crate::planted).
+    pub name: &'static str,
+    /// What goes wrong, in one sentence.
+    pub what: &'static str,
+    /// The promise of the design that it breaks.
+    pub breaks: &'static str,
+}
+
+const fn plant(name: &'static str, breaks: &'static str, what: &'static str) -> Plant {
+    Plant { name, what, breaks }
+}
+
+/// All of them.
+pub const PLANTS: &[Plant] = &[
+    plant("merge-drops-sibling", "C2", "A merge keeps one of two concurrent values of a group."),
+    plant("put-replaces-unseen", "C2", "An edit replaces values its author had not seen."),
+    plant("clock-decides", "C3", "Of two concurrent values the one with the later clock replaces the other."),
+    plant("xor-fingerprint", "P5", "Fingerprints are combined with XOR instead of addition."),
+    plant("reuse-dot", "V1", "A device forgets counters it has given, so a dot names two contents."),
+    plant("context-at-save", "C2", "A form that stood open claims to have seen what arrived meanwhile."),
+    plant("pull-removes-pending", "D2", "A pulled version that covers a pending edit removes it."),
+    plant("drop-refused", "D3", "A refused edit is dropped instead of being kept in the drawer."),
+    plant("retry-same-dot", "D3", "A refused edit is tried again under its dead dot."),
+    plant("page-without-cursor", "L1", "A page is applied and its cursor is not stored."),
+    plant("cursor-without-page", "P1", "A cursor is stored while a record of its page is left out."),
+    plant("delta-unchecked", "P1", "A delta is applied without comparing the result with its check."),
+    plant("no-offer", "P3", "A device does not offer back what a restored office forgot."),
+    plant(
+        "keep-old-entry",
+        "V1",
+        "A store that takes a new replica id keeps claiming the old one's edits in its contexts.",
+    ),
+    plant("evict-before-escrow", "S2", "A record that left the scope is evicted with its pending edits."),
+    plant("never-evict", "S1", "A record that left the scope stays on the device."),
+    plant("server-cursor-skips", "P1", "A full page's cursor points behind what the page left out."),
+    plant("apply-twice", "P2", "An edit the office already has is applied again."),
+    plant("no-copy-check", "V1", "The office does not notice that a device is a copy."),
+    plant("no-epoch-check", "P3", "The office does not notice that its database is older than what it once answered."),
+    plant("refuse-offers", "P3", "A restored office takes none of what devices offer back."),
+    plant("serve-revoked", "S3", "A revoked device is answered as any other."),
+    plant("leave-unsaid", "S1", "A record that leaves a scope is not named to the devices that have it."),
+    plant("reveal-foreign", "S1", "A page contains what hangs below somebody else's orders."),
+    plant("ack-before-commit", "D2", "The office answers a push before the transaction is committed."),
+];

@@ -1,0 +1,38 @@
+//! The registry of planted bugs against the sources.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use fieldsync_protocol::plant::{self, PLANTS};
+
+/// The names between `before` and the next quote in every source of a folder.
+fn names(folder: &Path, before: &str, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            names(&path, before, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.extend(text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_planted_bug_is_in_the_list_and_every_row_of_the_list_in_the_sources() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = BTreeSet::new();
+    for folder in ["core/protocol/src", "core/src", "sync-server/src"] {
+        names(&root.join(folder), "planted!(\"", &mut found);
+    }
+    // The module's own documentation shows how it is written.
+    found.remove("its-name");
+    let listed: BTreeSet<String> = PLANTS.iter().map(|plant| plant.name.to_owned()).collect();
+    assert_eq!(found, listed);
+    assert_eq!(listed.len(), PLANTS.len(), "a name stands twice");
+}
+
+#[test]
+fn an_unknown_plant_is_not_switched_on() {
+    assert!(!plant::activate(Some("no-such-plant")));
+}
