@@ -7,12 +7,12 @@ use fieldsync_protocol::plant::{self, PLANTS};
 
 /// The names between `before` and the next quote in every source of a folder.
 fn names(folder: &Path, before: &str, found: &mut BTreeSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(folder).expect("the sources are here") {
+        let path = entry.expect("the sources can be listed").path();
         if path.is_dir() {
             names(&path, before, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&path).unwrap();
+            let text = std::fs::read_to_string(&path).expect("sources are text");
             found.extend(text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
         }
     }
