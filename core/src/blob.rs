@@ -4,8 +4,8 @@
 //! It travels after the records ([`crate::sync`]); what colleagues took is fetched on demand, in chunks, and goes on
 //! where it was cut.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use fieldsync_protocol::limits::{BLOB_BYTES_MAX, CHUNK_BYTES};
@@ -19,6 +19,7 @@ use crate::edit::Draft;
 use crate::enrol::Identity;
 use crate::entropy;
 use crate::error::Error;
+use crate::files::Files;
 use crate::http::Machine;
 use crate::store;
 use crate::sync::message::{Challenges, Response, Unsigned, retry_after_ms, signed};
@@ -97,13 +98,13 @@ impl Device {
     pub fn attachment_file(&self, attachment: RecordId) -> Result<Option<Fetched>, Error> {
         let wanted = self.read(|connection| wanted(connection, attachment))?;
         let path = self.blob_file(&wanted.hash.to_string());
-        Ok(path.exists().then_some(Fetched { path, media_type: wanted.media_type, size: wanted.size }))
+        Ok(self.files().exists(&path).then_some(Fetched { path, media_type: wanted.media_type, size: wanted.size }))
     }
 
     /// Removes the file of an attachment that was refused, unless another attachment has the same content.
     fn forget_file(&self, hash: Hash) {
         let is_needed = self.read(|connection| store::blob::is_needed(connection, hash)).unwrap_or(true);
-        if !is_needed && let Err(error) = fs::remove_file(self.blob_file(&hash.to_string())) {
+        if !is_needed && let Err(error) = self.files().remove(&self.blob_file(&hash.to_string())) {
             tracing::warn!(%error, "failed to remove the file of a refused attachment");
         }
     }
@@ -111,14 +112,14 @@ impl Device {
     /// Writes a file under its hash: under another name until all of it is on the disk.
     fn keep_file(&self, hash: Hash, content: &[u8]) -> Result<(), Error> {
         let target = self.blob_file(&hash.to_string());
-        if fs::metadata(&target).is_ok_and(|metadata| metadata.len() == content.len() as u64) {
+        if self.files().len(&target)? == Some(content.len() as u64) {
             return Ok(());
         }
         let draft = self.blob_file(&format!("{}.new", entropy::uuid(self.entropy()).simple()));
-        let written = write_synced(&draft, content).and_then(|()| publish(&draft, &target));
+        let written = self.files().write(&draft, content).and_then(|()| self.files().rename(&draft, &target));
         if written.is_err() {
             // What is left of it is of no use to anybody.
-            let _ = fs::remove_file(&draft);
+            let _ = self.files().remove(&draft);
         }
         Ok(written?)
     }
@@ -166,7 +167,7 @@ impl Fetch {
         let identity = device.identity()?.ok_or(Error::SignedOut)?;
         let wanted = device.read(|connection| wanted(connection, attachment))?;
         let part = part_file(device, wanted.hash);
-        let offset = fs::metadata(&part).map_or(0, |metadata| metadata.len());
+        let offset = device.files().len(&part)?.unwrap_or(0);
         let mut fetch = Self {
             device: device.clone(),
             identity,
@@ -188,17 +189,22 @@ impl Fetch {
         self.device.blob_file(&self.wanted.hash.to_string())
     }
 
+    fn is_there(&self) -> bool {
+        self.device.files().exists(&self.path())
+    }
+
     fn finish(&self) -> Result<(), Error> {
+        let files = self.device.files();
         let part = part_file(&self.device, self.wanted.hash);
         if self.wanted.size == 0 {
-            write_synced(&part, &[])?;
+            files.write(&part, &[])?;
         }
-        if hash_of(&part)? != self.wanted.hash {
-            fs::remove_file(&part)?;
+        if hash_of(files, &part)? != self.wanted.hash {
+            files.remove(&part)?;
             return Err(Error::FileDamaged);
         }
-        File::open(&part)?.sync_all()?;
-        publish(&part, &self.path())?;
+        files.sync(&part)?;
+        files.rename(&part, &self.path())?;
         self.device.write(|tx, _| store::blob::add_download(tx, self.attachment, self.wanted.hash, self.wanted.size))
     }
 
@@ -222,14 +228,14 @@ impl Machine for Fetch {
         if let Some(pause_ms) = self.pause_ms.take() {
             return Ok(Step::Wait(pause_ms));
         }
-        if !self.path().exists() && self.offset < self.wanted.size {
+        if !self.is_there() && self.offset < self.wanted.size {
             let last = self.wanted.size.min(self.offset + CHUNK_BYTES as u64) - 1;
             let unsigned =
                 Unsigned { range: Some((self.offset, last)), ..Unsigned::new("GET", blob_path(self.attachment)) };
             let nonce = self.device.nonce();
             return Ok(Step::Send(signed(&self.identity, nonce.as_deref(), self.challenges, unsigned)));
         }
-        if !self.path().exists() {
+        if !self.is_there() {
             self.finish()?;
         }
         let (media_type, size) = (self.wanted.media_type.clone(), self.wanted.size);
@@ -248,7 +254,9 @@ impl Machine for Fetch {
                 if response.status == 200 {
                     self.offset = 0;
                 }
-                self.offset = append(&part_file(&self.device, self.wanted.hash), self.offset, &response.body)?;
+                let part = part_file(&self.device, self.wanted.hash);
+                self.device.files().append(&part, self.offset, &response.body)?;
+                self.offset += response.body.len() as u64;
                 Ok(())
             }
             401 if nonce.is_some() && !self.challenges.is_verdict() => {
@@ -280,50 +288,15 @@ fn part_file(device: &Device, hash: Hash) -> PathBuf {
 }
 
 /// SHA-256 of a file, read in pieces: a phone has better use for its memory.
-fn hash_of(file: &Path) -> io::Result<Hash> {
-    let mut file = File::open(file)?;
+fn hash_of(files: &dyn Files, file: &Path) -> io::Result<Hash> {
     let mut hasher = sha2::Sha256::new();
-    let mut piece = vec![0; CHUNK_BYTES];
+    let mut offset = 0;
     loop {
-        let length = file.read(&mut piece)?;
-        if length == 0 {
+        let piece = files.read(file, offset, CHUNK_BYTES)?;
+        if piece.is_empty() {
             return Ok(Hash(hasher.finalize().into()));
         }
-        hasher.update(&piece[..length]);
+        hasher.update(&piece);
+        offset += piece.len() as u64;
     }
-}
-
-/// Reads at most `limit` bytes from `offset`.
-pub(crate) fn read_chunk(file: &Path, offset: u64, limit: usize) -> io::Result<Vec<u8>> {
-    let mut file = File::open(file)?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut chunk = Vec::new();
-    file.take(limit as u64).read_to_end(&mut chunk)?;
-    Ok(chunk)
-}
-
-/// Writes `bytes` at `offset`, cutting off whatever stood after it; where the file ends then.
-fn append(file: &Path, offset: u64, bytes: &[u8]) -> Result<u64, Error> {
-    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(file)?;
-    file.set_len(offset)?;
-    file.seek(SeekFrom::Start(offset))?;
-    file.write_all(bytes)?;
-    Ok(offset + bytes.len() as u64)
-}
-
-fn write_synced(file: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create(file)?;
-    file.write_all(content)?;
-    file.sync_all()
-}
-
-/// Gives a finished file its name, and the name to the disk.
-fn publish(draft: &Path, target: &Path) -> io::Result<()> {
-    fs::rename(draft, target)?;
-    if cfg!(unix)
-        && let Some(folder) = target.parent()
-    {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }

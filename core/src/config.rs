@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, SystemEntropy};
+use crate::files::Medium;
 
 /// How a device is opened. Everything but the folder has a default that is right on a phone.
 #[derive(Clone)]
 pub struct Config {
     /// The folder that belongs to this device alone; made when it is not there.
     pub dir: PathBuf,
+    /// What the folder lies on.
+    pub medium: Medium,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Gives random bytes.
@@ -32,6 +35,7 @@ impl Config {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
+            medium: Medium::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             roots: Vec::new(),

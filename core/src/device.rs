@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::drawer::DrawerState;
 use crate::entropy::{self, Entropy};
 use crate::error::Error;
+use crate::files::Files;
 use crate::http::Runtime;
 use crate::store::record::Work;
 use crate::store::{self, Store, meta};
@@ -45,8 +46,8 @@ impl Device {
     /// [`Config::start_over`] is set. [`Error::StorageNewer`] when a newer app wrote it. [`Error::StorageFull`],
     /// [`Error::File`] and [`Error::Storage`] when the disk does not do its part.
     pub fn open(config: Config) -> Result<Self, Error> {
-        let store = Store::open(&config.dir, config.clock.now_ms(), config.start_over)?;
-        std::fs::create_dir_all(config.dir.join(BLOBS))?;
+        let store = Store::open(&config)?;
+        config.medium.files.make_dir(&config.dir.join(BLOBS))?;
         let nonce = store.write(|tx| {
             if meta::get::<ReplicaId>(tx, meta::REPLICA)?.is_none() {
                 meta::set(tx, meta::REPLICA, &entropy::replica_id(config.entropy.as_ref()))?;
@@ -162,6 +163,11 @@ impl Device {
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {
         self.inner.config.entropy.as_ref()
+    }
+
+    /// The files beside the store.
+    pub(crate) fn files(&self) -> &dyn Files {
+        self.inner.config.medium.files.as_ref()
     }
 
     /// Where a blob with this name lies.

@@ -19,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! Clock, randomness and transport are injected, so the fleet simulator runs the shipped code.
+//! Clock, randomness, transport and disk are injected, so the fleet simulator runs the shipped code.
 
 pub mod blob;
 pub mod clock;
@@ -30,6 +30,7 @@ pub mod edit;
 pub mod enrol;
 pub mod entropy;
 pub mod error;
+pub mod files;
 #[cfg(test)]
 mod fixture;
 pub mod http;
@@ -55,5 +56,6 @@ pub use edit::{ConflictEntry, Context, Draft, Edited, Landing, Resolution};
 pub use enrol::Identity;
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::Error;
+pub use files::{Files, Medium, SystemFiles};
 pub use http::{Cancel, HttpTransport, Transport, TransportError};
 pub use sync::{Ended, Phase, Progress, Receipt, Request, Response, Session, Step};

@@ -4,12 +4,16 @@
 //! accepted. Another value, or none beside a database that has one, means that the operator restored the database
 //! without saying so: a new epoch begins, and the devices bring back what was forgotten.
 
-use std::io::Write;
 use std::path::Path;
+
+use fieldsync::Files;
 
 use crate::office::Office;
 use crate::store::StoreError;
 use crate::sync::exchange::new_epoch;
+
+/// An anchor is 32 digits.
+const ANCHOR_MAX: usize = 256;
 
 /// Why the anchor could not be moved.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +30,9 @@ pub enum AnchorError {
 ///
 /// # Errors
 /// [`AnchorError`]; the next start tries again and accepts what is there.
-pub fn moor(office: &Office, path: &Path) -> Result<bool, AnchorError> {
-    let old = match std::fs::read_to_string(path) {
-        Ok(text) => Some(text.trim().to_owned()),
+pub fn moor(office: &Office, path: &Path, files: &dyn Files) -> Result<bool, AnchorError> {
+    let old = match files.read(path, 0, ANCHOR_MAX) {
+        Ok(text) => Some(String::from_utf8_lossy(text.trim_ascii()).into_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(error.into()),
     };
@@ -45,19 +49,13 @@ pub fn moor(office: &Office, path: &Path) -> Result<bool, AnchorError> {
         txn.set_anchors(&known.into_iter().chain([next]).collect::<Vec<_>>())?;
         Ok::<_, StoreError>(is_older)
     })?;
-    write_durably(path, &new)?;
+    write_durably(files, path, &new)?;
     office.write(move |txn| txn.set_anchors(&[new]))?;
     Ok(is_older)
 }
 
-fn write_durably(path: &Path, text: &str) -> std::io::Result<()> {
+fn write_durably(files: &dyn Files, path: &Path, text: &str) -> std::io::Result<()> {
     let fresh = path.with_extension("new");
-    let mut file = std::fs::File::create(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)?;
-    if let Some(folder) = path.parent() {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    files.write(&fresh, text.as_bytes())?;
+    files.rename(&fresh, path)
 }

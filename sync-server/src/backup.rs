@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fieldsync::{SystemClock, SystemEntropy};
+use fieldsync::{SystemClock, SystemEntropy, SystemFiles};
 use fieldsync_protocol::{Hash, PublicKey};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::{Deserialize, Serialize};
@@ -277,7 +277,7 @@ fn place_keys(folder: &Folder, manifest: &Manifest, keys: &[KeyFile]) -> Result<
 }
 
 fn load_keys(folder: &Folder) -> Result<Keys, KeysError> {
-    Keys::load_or_make(&folder.keys(), &SystemEntropy)
+    Keys::load_or_make(&folder.keys(), &SystemFiles, &SystemEntropy)
 }
 
 /// Copies the backup beside the database, checks it, and opens the new epoch in it.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fieldsync::{Clock, Entropy, SystemClock, SystemEntropy};
-use rusqlite::{Connection, OpenFlags};
+use fieldsync::{Clock, Entropy, Files, Medium, SystemClock, SystemEntropy};
+use rusqlite::OpenFlags;
 
 use crate::anchor::{self, AnchorError};
 use crate::blobs::{BlobError, Blobs};
@@ -88,49 +88,57 @@ pub enum OpenError {
 
 /// Where things lie in an office's folder.
 #[derive(Debug, Clone)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    medium: Medium,
+}
 
 impl Folder {
     /// The folder at `path`, which need not be there yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        Self::on(path, Medium::default())
+    }
+
+    /// The folder at `path` of a medium. On another than the system's nobody else is expected: it is never locked.
+    pub fn on(path: impl Into<PathBuf>, medium: Medium) -> Self {
+        Self { path: path.into(), medium }
     }
 
     /// The folder itself.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The database.
     pub fn database(&self) -> PathBuf {
-        self.0.join("office.sqlite")
+        self.path.join("office.sqlite")
     }
 
     /// The folder of the keys.
     pub fn keys(&self) -> PathBuf {
-        self.0.join("keys")
+        self.path.join("keys")
     }
 
     /// The anchor.
     pub fn anchor(&self) -> PathBuf {
-        self.0.join("anchor")
+        self.path.join("anchor")
     }
 
     /// The folder of the blobs.
     pub fn blobs(&self) -> PathBuf {
-        self.0.join("blobs")
+        self.path.join("blobs")
     }
 
     /// The log of revocations.
     pub fn revocations(&self) -> PathBuf {
-        self.0.join("revocations.log")
+        self.path.join("revocations.log")
     }
 
     /// The names of the tenants in the database; none when there is no database yet, or it cannot be read.
     pub fn tenants(&self) -> Vec<String> {
         let read = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(self.database(), flags)?;
+            let connection = self.medium.connect(&self.database(), flags)?;
             connection.busy_timeout(BUSY)?;
             let mut statement = connection.prepare("select name from tenant order by tenant")?;
             let names = statement.query_map([], |row| row.get(0))?;
@@ -141,7 +149,7 @@ impl Folder {
 
     /// Whether the office's keys are there.
     pub fn has_keys(&self) -> bool {
-        self.keys().join("root.key").exists() || self.keys().join("seal.key").exists()
+        self.files().exists(&self.keys().join("root.key")) || self.files().exists(&self.keys().join("seal.key"))
     }
 
     /// Makes the folder, readable for its owner only, and holds it for a server until the lock is dropped.
@@ -150,7 +158,7 @@ impl Folder {
     /// [`OpenError::Occupied`] while another server holds it.
     pub fn lock(&self) -> Result<Lock, OpenError> {
         let file = self.lock_file("server.lock", File::try_lock)?;
-        Ok(Lock { _files: vec![file.ok_or_else(|| OpenError::Occupied(self.0.clone()))?] })
+        Ok(Lock { _files: vec![file.ok_or_else(|| OpenError::Occupied(self.path.clone()))?] })
     }
 
     /// Holds the folder alone: neither a server nor a command works in it until the lock is dropped.
@@ -160,14 +168,22 @@ impl Folder {
     pub fn lock_alone(&self) -> Result<Lock, OpenError> {
         let mut lock = self.lock()?;
         let file = self.lock_file("commands.lock", File::try_lock)?;
-        lock._files.push(file.ok_or_else(|| OpenError::Busy(self.0.clone()))?);
+        lock._files.push(file.ok_or_else(|| OpenError::Busy(self.path.clone()))?);
         Ok(lock)
     }
 
     /// Holds the folder for a command, beside a server and other commands.
     fn lock_beside(&self) -> Result<Lock, OpenError> {
         let file = self.lock_file("commands.lock", File::try_lock_shared)?;
-        Ok(Lock { _files: vec![file.ok_or_else(|| OpenError::Occupied(self.0.clone()))?] })
+        Ok(Lock { _files: vec![file.ok_or_else(|| OpenError::Occupied(self.path.clone()))?] })
+    }
+
+    fn make_dir(&self, path: &Path) -> Result<(), OpenError> {
+        self.files().make_dir(path).map_err(|source| OpenError::File { path: path.to_owned(), source })
+    }
+
+    fn files(&self) -> &dyn Files {
+        self.medium.files.as_ref()
     }
 
     /// A locked file of the folder; `None` when somebody else has locked it.
@@ -176,8 +192,8 @@ impl Folder {
         name: &str,
         lock: impl FnOnce(&File) -> Result<(), TryLockError>,
     ) -> Result<Option<File>, OpenError> {
-        make(&self.0)?;
-        let path = self.0.join(name);
+        self.make_dir(&self.path)?;
+        let path = self.path.join(name);
         let fail = |source| OpenError::File { path: path.clone(), source };
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
         match lock(&file) {
@@ -188,22 +204,37 @@ impl Folder {
     }
 
     fn office(&self, tenant: &str, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Office, OpenError> {
-        if self.database().exists() && !self.has_keys() {
+        if self.files().exists(&self.database()) && !self.has_keys() {
             return Err(OpenError::KeysMissing(self.keys()));
         }
-        if self.anchor().exists() && !self.database().exists() {
+        if self.files().exists(&self.anchor()) && !self.files().exists(&self.database()) {
             return Err(OpenError::DatabaseMissing(self.database()));
         }
         let found = self.tenants();
         if !found.is_empty() && !found.iter().any(|name| name == tenant) {
             return Err(OpenError::OtherTenant { wanted: tenant.to_owned(), found });
         }
-        make(&self.0)?;
-        let keys = Keys::load_or_make(&self.keys(), entropy.as_ref())?;
-        if !self.database().exists() {
-            make_file(&self.database())?;
+        self.make_dir(&self.path)?;
+        let keys = Keys::load_or_make(&self.keys(), self.files(), entropy.as_ref())?;
+        if !self.files().exists(&self.database()) {
+            // SQLite gives its journals the rights of the file it finds.
+            let path = self.database();
+            self.files().write(&path, b"").map_err(|source| OpenError::File { path, source })?;
         }
         self.office_in(&self.database(), tenant, keys, clock, entropy)
+    }
+
+    /// The office, its anchor moved and its revocations replayed, and whether its database was an older copy.
+    fn start(
+        &self,
+        tenant: &str,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Office, bool), OpenError> {
+        let office = self.office(tenant, clock, entropy)?;
+        let was_older = anchor::moor(&office, &self.anchor(), self.files())?;
+        revocations::replay(&office)?;
+        Ok((office, was_older))
     }
 
     /// The office whose database is at `path`, with this folder's keys and revocations.
@@ -215,11 +246,12 @@ impl Folder {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Office, OpenError> {
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path)?);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open_on(path, self.medium.clone())?);
         let tenant = store.tenant(tenant, FIRST_EPOCH)?;
         let mut office = Office::start_with(store, tenant, Arc::new(keys), clock, entropy);
         let path = self.revocations();
-        let log = Revocations::open(&path).map_err(|source| OpenError::File { path, source })?;
+        let log =
+            Revocations::open(&path, self.medium.files.clone()).map_err(|source| OpenError::File { path, source })?;
         office.revocations = Arc::new(log);
         Ok(office)
     }
@@ -263,10 +295,24 @@ pub fn open_with(
 ) -> Result<Opened, OpenError> {
     let folder = Folder::new(folder);
     let lock = folder.lock()?;
-    let office = folder.office(tenant, clock, entropy)?;
-    let was_older = anchor::moor(&office, &folder.anchor())?;
-    revocations::replay(&office)?;
+    let (office, was_older) = folder.start(tenant, clock, entropy)?;
     Ok(Opened { office, blobs: blobs(&folder)?, was_older, _lock: lock })
+}
+
+/// Like [`open_with`], in a folder of any medium, with its blobs in a store of their own.
+///
+/// # Errors
+/// Like [`open`].
+pub fn open_on(
+    folder: &Folder,
+    blobs: Blobs,
+    tenant: &str,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Opened, OpenError> {
+    let lock = if folder.medium.vfs.is_none() { folder.lock()? } else { Lock { _files: Vec::new() } };
+    let (office, was_older) = folder.start(tenant, clock, entropy)?;
+    Ok(Opened { office, blobs, was_older, _lock: lock })
 }
 
 /// Opens a folder for one command, beside a server that may be serving it.
@@ -281,26 +327,8 @@ pub fn visit(folder: &Path, tenant: &str) -> Result<Opened, OpenError> {
 }
 
 fn blobs(folder: &Folder) -> Result<Blobs, OpenError> {
-    make(&folder.blobs())?;
+    folder.make_dir(&folder.blobs())?;
     Ok(Blobs::in_folder(&folder.blobs())?)
-}
-
-/// Makes an empty file that only its owner can read; SQLite gives its journals the same rights.
-fn make_file(path: &Path) -> Result<(), OpenError> {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ()).map_err(|source| OpenError::File { path: path.to_owned(), source })
-}
-
-/// Makes a folder that only its owner can read.
-fn make(path: &Path) -> Result<(), OpenError> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|source| OpenError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -5,9 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
-use fieldsync::Entropy;
+use fieldsync::{Entropy, Files};
 use fieldsync_protocol::{Hash, PublicKey, RecordId, Seal};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+
+/// A key file is 64 digits and the end of its line.
+const KEY_FILE_MAX: usize = 256;
 
 /// Why keys could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -39,17 +42,17 @@ impl Keys {
     /// # Errors
     /// [`KeysError`] when a file is damaged or cannot be used. A missing key beside a present one is an error too: a
     /// new one would make everything sealed or signed so far unrecognisable.
-    pub fn load_or_make(folder: &Path, entropy: &dyn Entropy) -> Result<Self, KeysError> {
+    pub fn load_or_make(folder: &Path, files: &dyn Files, entropy: &dyn Entropy) -> Result<Self, KeysError> {
         let (root_path, seal_path) = (folder.join("root.key"), folder.join("seal.key"));
-        if !root_path.exists() && !seal_path.exists() {
-            std::fs::create_dir_all(folder).map_err(|source| KeysError::File { path: folder.into(), source })?;
+        if !files.exists(&root_path) && !files.exists(&seal_path) {
+            files.make_dir(folder).map_err(|source| KeysError::File { path: folder.into(), source })?;
             for path in [&root_path, &seal_path] {
                 let mut bytes = [0; 32];
                 entropy.fill(&mut bytes);
-                write_secret(path, &hex::encode(bytes))?;
+                write_secret(files, path, &hex::encode(bytes))?;
             }
         }
-        Ok(Self::from_bytes(read_secret(&root_path)?, read_secret(&seal_path)?))
+        Ok(Self::from_bytes(read_secret(files, &root_path)?, read_secret(files, &seal_path)?))
     }
 
     /// Keys from their bytes.
@@ -108,33 +111,24 @@ impl Keys {
     }
 }
 
-fn read_secret(path: &Path) -> Result<[u8; 32], KeysError> {
-    let text = std::fs::read_to_string(path).map_err(|source| KeysError::File { path: path.into(), source })?;
+fn read_secret(files: &dyn Files, path: &Path) -> Result<[u8; 32], KeysError> {
+    let text = files.read(path, 0, KEY_FILE_MAX).map_err(|source| KeysError::File { path: path.into(), source })?;
     let mut key = [0; 32];
-    hex::decode_to_slice(text.trim(), &mut key).map_err(|_| KeysError::Damaged(path.into()))?;
+    hex::decode_to_slice(text.trim_ascii(), &mut key).map_err(|_| KeysError::Damaged(path.into()))?;
     Ok(key)
 }
 
-/// Writes a file only its owner can read, and has it on the disk before going on.
-fn write_secret(path: &Path, text: &str) -> Result<(), KeysError> {
-    use std::io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let write = || -> io::Result<()> {
-        let mut file = options.open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()
-    };
-    write().map_err(|source| KeysError::File { path: path.into(), source })
+fn write_secret(files: &dyn Files, path: &Path, text: &str) -> Result<(), KeysError> {
+    // Under another name until all of it is there: a key cut short by a crash would never be replaced.
+    let fresh = path.with_extension("new");
+    let written = files.write(&fresh, format!("{text}\n").as_bytes()).and_then(|()| files.rename(&fresh, path));
+    written.map_err(|source| KeysError::File { path: path.into(), source })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fieldsync::SystemEntropy;
+    use fieldsync::{SystemEntropy, SystemFiles};
 
     #[test]
     fn what_is_closed_opens_for_the_same_purpose_only() {
@@ -149,10 +143,10 @@ mod tests {
     #[test]
     fn keys_are_made_once_and_a_missing_one_is_never_replaced() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let first = Keys::load_or_make(folder.path(), &SystemEntropy).expect("make").public_root();
-        let second = Keys::load_or_make(folder.path(), &SystemEntropy).expect("load").public_root();
+        let first = Keys::load_or_make(folder.path(), &SystemFiles, &SystemEntropy).expect("make").public_root();
+        let second = Keys::load_or_make(folder.path(), &SystemFiles, &SystemEntropy).expect("load").public_root();
         assert_eq!(first, second);
         std::fs::remove_file(folder.path().join("seal.key")).expect("remove");
-        assert!(matches!(Keys::load_or_make(folder.path(), &SystemEntropy), Err(KeysError::File { .. })));
+        assert!(matches!(Keys::load_or_make(folder.path(), &SystemFiles, &SystemEntropy), Err(KeysError::File { .. })));
     }
 }

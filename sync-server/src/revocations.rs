@@ -5,11 +5,11 @@
 //! that begin with another word belong to newer servers and are left alone.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use fieldsync::Files;
 use fieldsync_protocol::DeviceId;
 
 use crate::office::Office;
@@ -20,7 +20,7 @@ const WORD: &str = "revoked";
 /// Which devices were ever revoked, and when.
 #[derive(Debug, Default)]
 pub struct Revocations {
-    path: Option<PathBuf>,
+    file: Option<(Arc<dyn Files>, PathBuf)>,
     known: Mutex<BTreeMap<DeviceId, i64>>,
 }
 
@@ -35,14 +35,14 @@ impl Revocations {
     ///
     /// # Errors
     /// [`io::Error`] when the file is there and cannot be read.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let text = match std::fs::read_to_string(path) {
+    pub fn open(path: &Path, files: Arc<dyn Files>) -> io::Result<Self> {
+        let text = match files.read(path, 0, usize::MAX) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        let known = text.lines().filter_map(read_line).collect();
-        Ok(Self { path: Some(path.to_owned()), known: Mutex::new(known) })
+        let known = String::from_utf8_lossy(&text).lines().filter_map(read_line).collect();
+        Ok(Self { file: Some((files, path.to_owned())), known: Mutex::new(known) })
     }
 
     /// Notes a revocation; durable when this returns. Noting the same device twice changes nothing.
@@ -54,8 +54,8 @@ impl Revocations {
         if known.contains_key(&device) {
             return Ok(());
         }
-        if let Some(path) = &self.path {
-            append(path, &format!("{WORD} {device} {at_ms}\n"))?;
+        if let Some((files, path)) = &self.file {
+            append(files.as_ref(), path, &format!("{WORD} {device} {at_ms}\n"))?;
         }
         known.insert(device, at_ms);
         Ok(())
@@ -100,26 +100,23 @@ fn read_line(line: &str) -> Option<(DeviceId, i64)> {
     Some((device, at_ms))
 }
 
-fn append(path: &Path, line: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
-    let ending = if ends_in_line(&mut file)? { "" } else { "\n" };
-    file.write_all(format!("{ending}{line}").as_bytes())?;
-    file.sync_all()?;
-    if let Some(folder) = path.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Whether the file is empty or its last line is whole.
-fn ends_in_line(file: &mut File) -> io::Result<bool> {
-    let mut text = Vec::new();
-    file.read_to_end(&mut text)?;
-    Ok(text.last().is_none_or(|byte| *byte == b'\n'))
+fn append(files: &dyn Files, path: &Path, line: &str) -> io::Result<()> {
+    let Some(length) = files.len(path)? else {
+        // A new file is made under another name, so that its name is on the disk too.
+        let fresh = path.with_extension("new");
+        files.write(&fresh, line.as_bytes())?;
+        return files.rename(&fresh, path);
+    };
+    let is_cut = length > 0 && files.read(path, length - 1, 1)? != b"\n";
+    let ending = if is_cut { "\n" } else { "" };
+    files.append(path, length, format!("{ending}{line}").as_bytes())?;
+    files.sync(path)
 }
 
 #[cfg(test)]
 mod tests {
+    use fieldsync::SystemFiles;
+
     use super::*;
 
     #[test]
@@ -127,14 +124,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("revocations.log");
         let (one, two) = (DeviceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
-        Revocations::open(&path).unwrap().note(one, 5).unwrap();
+        Revocations::open(&path, Arc::new(SystemFiles)).unwrap().note(one, 5).unwrap();
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "erased 7\nrevoked 0202").unwrap();
 
-        let log = Revocations::open(&path).unwrap();
+        let log = Revocations::open(&path, Arc::new(SystemFiles)).unwrap();
         log.note(two, 6).unwrap();
         log.note(two, 7).unwrap();
 
-        let log = Revocations::open(&path).unwrap();
+        let log = Revocations::open(&path, Arc::new(SystemFiles)).unwrap();
         assert_eq!((log.at_ms(one), log.at_ms(two)), (Some(5), Some(6)));
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 4);
     }

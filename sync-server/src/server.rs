@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::{api, blobs, console, metrics};
 
-pub use crate::folder::{OpenError, Opened, open, open_with, visit};
+pub use crate::folder::{OpenError, Opened, open, open_on, open_with, visit};
 
 /// How long requests may go on after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);

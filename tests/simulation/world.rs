@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use anyhow::{Context as _, bail};
 use fieldsync::edit::Context;
 use fieldsync::entropy::{Entropy, SeededEntropy};
-use fieldsync::{Clock, Config, Device, Draft, Fields, FieldsExt, Receipt, RecordId, Request, Response, Session, Step};
+use fieldsync::{
+    Clock, Config, Device, Draft, Fields, FieldsExt, Receipt, RecordId, Request, Response, Session, Step, SystemFiles,
+};
 use fieldsync_protocol::exchange::Exchange;
 use fieldsync_protocol::request::{DEVICE_HEADER, EXCHANGE_PATH};
 use fieldsync_protocol::{DeviceId, Record, fields, show, wire};
@@ -418,7 +420,7 @@ fn open_office(
     let tenant = store.tenant("acme", 1)?;
     let entropy = Arc::new(SeededEntropy::new(!seed ^ (generation << 40)));
     let office = Office::start_with(store, tenant, Arc::clone(keys), clock.clone(), entropy);
-    anchor::moor(&office, anchor)?;
+    anchor::moor(&office, anchor, &SystemFiles)?;
     Ok(office)
 }
 

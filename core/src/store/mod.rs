@@ -12,11 +12,11 @@ mod open;
 pub(crate) mod pending;
 pub(crate) mod record;
 
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::config::Config;
 use crate::error::Error;
 
 pub(crate) use record::{all_of_kind, below, shown};
@@ -26,16 +26,17 @@ const READERS_KEPT: usize = 4;
 
 /// An open store.
 pub(crate) struct Store {
-    dir: Box<Path>,
+    place: open::Place,
     writer: Mutex<Option<Connection>>,
     readers: Mutex<Vec<Connection>>,
 }
 
 impl Store {
-    /// Opens the store in `dir`, making it when there is none.
-    pub(crate) fn open(dir: &Path, now_ms: i64, start_over: bool) -> Result<Self, Error> {
-        let writer = open::open(dir, now_ms, start_over)?;
-        Ok(Self { dir: dir.into(), writer: Mutex::new(Some(writer)), readers: Mutex::default() })
+    /// Opens the store in the folder of `config`, making it when there is none.
+    pub(crate) fn open(config: &Config) -> Result<Self, Error> {
+        let place = open::Place::of(config);
+        let writer = place.open(config.clock.now_ms(), config.start_over)?;
+        Ok(Self { place, writer: Mutex::new(Some(writer)), readers: Mutex::default() })
     }
 
     /// Reads one snapshot: whatever commits meanwhile is not seen.
@@ -75,7 +76,7 @@ impl Store {
         }
         match lock(&self.readers).pop() {
             Some(connection) => Ok(connection),
-            None => open::reader(&self.dir),
+            None => self.place.reader(),
         }
     }
 
@@ -84,7 +85,7 @@ impl Store {
         if let Err(error) = &result
             && error.is_damage()
         {
-            open::mark_suspect(&self.dir);
+            self.place.mark_suspect();
         }
         result
     }

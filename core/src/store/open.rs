@@ -1,12 +1,13 @@
 //! Opening: pragmas, migrations, and what happens to a file that is not what it should be.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::config::Config;
 use crate::error::Error;
+use crate::files::{Files, Medium};
 
 mod embedded {
     refinery::embed_migrations!("src/store/migrations");
@@ -24,59 +25,113 @@ const SQLITE_MINIMUM: i32 = 3_051_003;
 /// Statements kept prepared: about as many as the engine has.
 const STATEMENTS_KEPT: usize = 128;
 
-/// Opens the writer. See the promises of [`super`].
-pub(super) fn open(dir: &Path, now_ms: i64, start_over: bool) -> Result<Connection, Error> {
-    if rusqlite::version_number() < SQLITE_MINIMUM {
-        return Err(Error::StorageEngine(rusqlite::version()));
-    }
-    fs::create_dir_all(dir)?;
-    let file = dir.join(FILE);
-    if !file.exists() {
-        if has_content(&dir.join(format!("{FILE}-wal"))) {
-            // SQLite would throw this log away, and with it work that was acknowledged.
-            return Err(set_aside(dir, now_ms)?);
-        }
-        if let (Some(kept_at), false) = (kept(dir)?, start_over) {
-            return Err(Error::StorageDamaged { kept_at });
-        }
-    }
-    let is_suspect = dir.join(SUSPECT).exists() || has_content(&dir.join(format!("{FILE}-wal")));
-    match prepare(&file, is_suspect) {
-        Ok(connection) => {
-            let _ = fs::remove_file(dir.join(SUSPECT));
-            Ok(connection)
-        }
-        Err(error) if error.is_damage() => Err(set_aside(dir, now_ms)?),
-        Err(error) => Err(error),
-    }
+/// Where a store lies.
+pub(super) struct Place {
+    dir: PathBuf,
+    medium: Medium,
 }
 
-/// Opens a reader of an open store.
-pub(super) fn reader(dir: &Path) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(dir.join(FILE), flags)?;
-    configure(&connection)?;
-    Ok(connection)
-}
-
-/// Makes the next opening examine the file.
-pub(super) fn mark_suspect(dir: &Path) {
-    if let Err(error) = fs::write(dir.join(SUSPECT), b"") {
-        tracing::error!(%error, "failed to note that the store may be damaged");
+impl Place {
+    pub(super) fn of(config: &Config) -> Self {
+        Self { dir: config.dir.clone(), medium: config.medium.clone() }
     }
-}
 
-fn prepare(file: &Path, is_suspect: bool) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(file, flags)?;
-    configure(&connection)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    if is_suspect {
-        examine(&connection)?;
+    /// Opens the writer. See the promises of [`super`].
+    pub(super) fn open(&self, now_ms: i64, start_over: bool) -> Result<Connection, Error> {
+        if rusqlite::version_number() < SQLITE_MINIMUM {
+            return Err(Error::StorageEngine(rusqlite::version()));
+        }
+        self.files().make_dir(&self.dir)?;
+        if !self.files().exists(&self.file("")) {
+            if self.has_log()? {
+                // SQLite would throw this log away, and with it work that was acknowledged.
+                return Err(self.set_aside(now_ms)?);
+            }
+            if let (Some(kept_at), false) = (self.kept()?, start_over) {
+                return Err(Error::StorageDamaged { kept_at });
+            }
+        }
+        let is_suspect = self.files().exists(&self.dir.join(SUSPECT)) || self.has_log()?;
+        match self.prepare(is_suspect) {
+            Ok(connection) => {
+                let _ = self.files().remove(&self.dir.join(SUSPECT));
+                Ok(connection)
+            }
+            Err(error) if error.is_damage() => Err(self.set_aside(now_ms)?),
+            Err(error) => Err(error),
+        }
     }
-    refuse_newer(&connection)?;
-    embedded::migrations::runner().run(&mut connection).map_err(|error| Error::Migration(Box::new(error)))?;
-    Ok(connection)
+
+    /// Opens a reader of an open store.
+    pub(super) fn reader(&self) -> Result<Connection, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = self.medium.connect(&self.file(""), flags)?;
+        configure(&connection)?;
+        Ok(connection)
+    }
+
+    /// Makes the next opening examine the file.
+    pub(super) fn mark_suspect(&self) {
+        if let Err(error) = self.files().write(&self.dir.join(SUSPECT), b"") {
+            tracing::error!(%error, "failed to note that the store may be damaged");
+        }
+    }
+
+    fn prepare(&self, is_suspect: bool) -> Result<Connection, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = self.medium.connect(&self.file(""), flags)?;
+        configure(&connection)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        if is_suspect {
+            examine(&connection)?;
+        }
+        refuse_newer(&connection)?;
+        embedded::migrations::runner().run(&mut connection).map_err(|error| Error::Migration(Box::new(error)))?;
+        Ok(connection)
+    }
+
+    /// Renames the database's files, so that they can be examined and what is readable in them rescued.
+    fn set_aside(&self, now_ms: i64) -> Result<Error, Error> {
+        let mut stem = format!("{KEPT}{now_ms}");
+        let mut tries = 0;
+        while self.files().exists(&self.dir.join(format!("{stem}-{FILE}"))) {
+            tries += 1;
+            stem = format!("{KEPT}{now_ms}-{tries}");
+        }
+        // The database goes last: cut in between, the next opening still finds a damaged one.
+        for suffix in SUFFIXES.iter().rev() {
+            let file = self.file(suffix);
+            if self.files().exists(&file) {
+                self.files().rename(&file, &self.dir.join(format!("{stem}-{FILE}{suffix}")))?;
+            }
+        }
+        let _ = self.files().remove(&self.dir.join(SUSPECT));
+        let kept_at = self.kept()?.unwrap_or_else(|| self.dir.clone());
+        tracing::error!("the store is damaged and was set aside");
+        Ok(Error::StorageDamaged { kept_at })
+    }
+
+    /// The newest file that was set aside here.
+    fn kept(&self) -> Result<Option<PathBuf>, Error> {
+        let is_kept = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(KEPT) && !name.ends_with("-shm")
+        };
+        Ok(self.files().list(&self.dir)?.into_iter().filter(is_kept).max())
+    }
+
+    /// Whether a write-ahead log waits beside the database.
+    fn has_log(&self) -> Result<bool, Error> {
+        Ok(self.files().len(&self.file("-wal"))?.is_some_and(|length| length > 0))
+    }
+
+    fn file(&self, suffix: &str) -> PathBuf {
+        self.dir.join(format!("{FILE}{suffix}"))
+    }
+
+    fn files(&self) -> &dyn Files {
+        self.medium.files.as_ref()
+    }
 }
 
 fn configure(connection: &Connection) -> Result<(), Error> {
@@ -122,47 +177,20 @@ fn refuse_newer(connection: &Connection) -> Result<(), Error> {
     if found > known { Err(Error::StorageNewer { found, known }) } else { Ok(()) }
 }
 
-/// Renames the database's files, so that they can be examined and what is readable in them rescued.
-fn set_aside(dir: &Path, now_ms: i64) -> Result<Error, Error> {
-    let mut stem = format!("{KEPT}{now_ms}");
-    let mut tries = 0;
-    while dir.join(format!("{stem}-{FILE}")).exists() {
-        tries += 1;
-        stem = format!("{KEPT}{now_ms}-{tries}");
-    }
-    // The database goes last: cut in between, the next opening still finds a damaged one.
-    for suffix in SUFFIXES.iter().rev() {
-        let file = dir.join(format!("{FILE}{suffix}"));
-        if file.exists() {
-            fs::rename(&file, dir.join(format!("{stem}-{FILE}{suffix}")))?;
-        }
-    }
-    let _ = fs::remove_file(dir.join(SUSPECT));
-    let kept_at = kept(dir)?.unwrap_or_else(|| dir.to_owned());
-    tracing::error!("the store is damaged and was set aside");
-    Ok(Error::StorageDamaged { kept_at })
-}
-
-/// The newest file that was set aside here.
-fn kept(dir: &Path) -> Result<Option<PathBuf>, Error> {
-    let mut newest: Option<PathBuf> = None;
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        let is_kept = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(KEPT));
-        if is_kept && !path.to_string_lossy().ends_with("-shm") && newest.as_ref().is_none_or(|newest| *newest < path) {
-            newest = Some(path);
-        }
-    }
-    Ok(newest)
-}
-
-fn has_content(file: &Path) -> bool {
-    fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
+
+    fn place(dir: &Path) -> Place {
+        Place { dir: dir.to_owned(), medium: Medium::default() }
+    }
+
+    fn open(dir: &Path, now_ms: i64, start_over: bool) -> Result<Connection, Error> {
+        place(dir).open(now_ms, start_over)
+    }
 
     #[test]
     fn a_damaged_file_is_set_aside_and_no_empty_store_passes_for_it() {
@@ -204,7 +232,7 @@ mod tests {
         let middle = bytes.len() / 2;
         bytes[middle..middle + 8_192].fill(0xA5);
         fs::write(dir.path().join(FILE), &bytes).unwrap();
-        mark_suspect(dir.path());
+        place(dir.path()).mark_suspect();
 
         assert!(matches!(open(dir.path(), 2, false), Err(Error::StorageDamaged { .. })));
     }

@@ -8,7 +8,6 @@ use fieldsync_protocol::request::{OFFSET_HEADER, blob_path};
 use super::message::{Challenges, Response, Unsigned};
 use super::verdict::{Verdict, judge};
 use super::{Flight, Session};
-use crate::blob::read_chunk;
 use crate::error::Error;
 use crate::store;
 use crate::store::blob::Lane;
@@ -37,7 +36,7 @@ impl Session {
                 return Ok(Some(Unsigned::new("HEAD", path)));
             }
             let file = self.device.blob_file(&lane.hash.to_string());
-            match read_chunk(&file, lane.offset, CHUNK_BYTES) {
+            match self.device.files().read(&file, lane.offset, CHUNK_BYTES) {
                 Ok(body) if !body.is_empty() || lane.size == 0 => {
                     let then = lane.offset + body.len() as u64;
                     self.flight = Flight::Upload(Upload { lane, then: Some(then) });

@@ -149,7 +149,7 @@ pub(super) fn evict(device: &Device) -> Result<u32, Error> {
     })?;
     for hash in files {
         // The record is gone either way; a file that stays is only disk space, found again by its hash.
-        if let Err(error) = std::fs::remove_file(device.blob_file(&hash.to_string())) {
+        if let Err(error) = device.files().remove(&device.blob_file(&hash.to_string())) {
             tracing::warn!(%error, "failed to remove the file of an evicted attachment");
         }
     }

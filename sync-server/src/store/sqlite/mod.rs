@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use fieldsync::Medium;
 use fieldsync_protocol::{Hash, RecordId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tokio::sync::broadcast;
@@ -68,6 +69,7 @@ pub enum OpenError {
 /// The embedded store.
 pub struct SqliteStore {
     path: PathBuf,
+    medium: Medium,
     // Before the writer, so that the writer closes last: only a connection that may write leaves one file behind.
     readers: Mutex<Vec<Connection>>,
     writer: Writer,
@@ -80,32 +82,40 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`]; the file is never deleted or replaced.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_on(path, Medium::default())
+    }
+
+    /// Like [`SqliteStore::open`], for a database that lies on `medium`.
+    ///
+    /// # Errors
+    /// Like [`SqliteStore::open`].
+    pub fn open_on(path: &Path, medium: Medium) -> Result<Self, OpenError> {
         if rusqlite::version_number() < SQLITE_MIN {
             return Err(OpenError::TooOld(rusqlite::version().to_owned()));
         }
         let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
-        let mut connection =
-            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(unreadable)?;
+        let mut connection = connect(&medium, path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+            .map_err(unreadable)?;
         migrations::migrations::runner()
             .set_abort_missing(true)
             .run(&mut connection)
             .map_err(|source| OpenError::Schema { path: path.to_owned(), source: Box::new(source) })?;
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let writer = Writer::start(connection, changes.clone());
-        Ok(Self { path: path.to_owned(), writer, readers: Mutex::new(Vec::new()), changes })
+        Ok(Self { path: path.to_owned(), medium, writer, readers: Mutex::new(Vec::new()), changes })
     }
 
     fn reader(&self) -> Result<Connection, StoreError> {
         let kept = self.readers.lock().expect("nobody panics while holding this lock").pop();
         match kept {
             Some(connection) => Ok(connection),
-            None => Ok(connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?),
+            None => Ok(connect(&self.medium, &self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?),
         }
     }
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+fn connect(medium: &Medium, path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    let connection = medium.connect(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
@@ -173,7 +183,7 @@ impl Store for SqliteStore {
     }
 
     fn backup(&self, target: &Path) -> Result<(), StoreError> {
-        let source = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let source = connect(&self.medium, &self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut target = Connection::open(target)?;
         let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
         backup.run_to_completion(4_096, std::time::Duration::ZERO, None)?;
