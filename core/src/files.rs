@@ -224,7 +224,7 @@ mod tests {
 
         files.write(&two, b"").unwrap();
         files.rename(&one, &two).unwrap();
-        assert_eq!(files.list(&folder).unwrap(), [two.clone()]);
+        assert_eq!(files.list(&folder).unwrap(), std::slice::from_ref(&two));
         assert!(files.exists(&two) && files.exists(&folder) && !files.exists(&one));
         files.remove(&two).unwrap();
         assert_eq!(files.remove(&two).unwrap_err().kind(), io::ErrorKind::NotFound);
