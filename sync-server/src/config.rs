@@ -51,6 +51,8 @@ pub enum Command {
     /// Enrolled devices.
     #[command(subcommand)]
     Device(cli::device::DeviceCommand),
+    /// Say why technicians' devices have a record, or do not.
+    Explain(cli::explain::ExplainArgs),
     /// Write a consistent copy of the database to a file, while the server runs or not.
     Backup(cli::backup::BackupArgs),
     /// Put a backup in place of the database and open a new epoch.

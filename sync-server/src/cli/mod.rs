@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod device;
 pub mod enrol;
+pub mod explain;
 pub mod import;
 pub mod restore;
 pub mod serve;
@@ -47,6 +48,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::User(command) => user::run(command),
         Command::Enrol(args) => enrol::run(args),
         Command::Device(command) => device::run(command),
+        Command::Explain(args) => explain::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Restore(args) => restore::run(args),
         Command::Verify(args) => verify::run(args),

@@ -49,6 +49,11 @@ impl Audience {
     pub fn of(technician: RecordId) -> Self {
         Self(*technician.as_bytes())
     }
+
+    /// Whose it is; `None` for what everybody sees.
+    pub fn technician(self) -> Option<RecordId> {
+        (self != Self::SHARED).then(|| RecordId::from_bytes(self.0))
+    }
 }
 
 /// Why the store could not do its work. Nothing of the work is left behind.

@@ -33,6 +33,10 @@ pub trait Scope {
     fn scope_row(&mut self, audience: Audience, record: RecordId) -> Result<Option<ScopeRow>, StoreError>;
     /// Rows of an audience that changed after a place, in order, at most `limit`.
     fn scope_after(&mut self, audience: Audience, sequence: u64, limit: u64) -> Result<Vec<ScopeRow>, StoreError>;
+    /// A record's rows in all audiences, also in those it left.
+    fn scope_rows_of(&mut self, record: RecordId) -> Result<Vec<(Audience, ScopeRow)>, StoreError>;
+    /// Because of what an audience sees a record: orders, or the record itself.
+    fn reasons_of(&mut self, audience: Audience, record: RecordId) -> Result<Vec<RecordId>, StoreError>;
     /// The audiences that see a record now.
     fn audiences_of(&mut self, record: RecordId) -> Result<Vec<Audience>, StoreError>;
     /// The audiences that see something because of `via`.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use fieldsync_protocol::exchange::Refusal;
-use fieldsync_protocol::kinds::{self, Reach};
+use fieldsync_protocol::kinds::{self, Reach, Type};
 use fieldsync_protocol::rights::{self, Access, Actor, Code, Facts, Role, Verdict};
 use fieldsync_protocol::status::Status;
 use fieldsync_protocol::{DeviceId, Edit, FieldsExt, Record, RecordId, document, show};
@@ -325,14 +325,16 @@ pub(super) fn order_of(before: Option<&Record>, table: &kinds::Kind, id: RecordI
     }
 }
 
-/// Whether a technician's order names a customer, site, asset or contact of the office's that he does not see: the order
-/// would bring it into his scope. What the office does not know yet may be named; it arrives with the order.
+/// Whether a technician's order, customer, site, asset or contact names one of these that he does not see: it would come
+/// into his scope. What the office does not know yet may be named; it arrives with the order.
 fn names_foreign(txn: &mut dyn Txn, author: &Author, kind: &str, edit: &Edit) -> Result<bool, StoreError> {
-    if author.actor.role != Role::Technician || kind != "work_order" || edit.group != "parties" {
+    let table = kinds::kind(kind).filter(|table| matches!(table.reach, Reach::Order | Reach::Referred));
+    let Some(group) = table.and_then(|table| table.group(&edit.group)) else { return Ok(false) };
+    if author.actor.role != Role::Technician {
         return Ok(false);
     }
-    for value in edit.fields.values() {
-        let Some(target) = value.as_uuid().map(RecordId) else { continue };
+    for field in group.fields.iter().filter(|field| matches!(field.holds, Type::Reference(_))) {
+        let Some(target) = edit.fields.id(field.name) else { continue };
         let is_known = txn.record(target)?.is_some();
         if is_known && matches!(access(txn, author, target, None)?, Access::Withdrawn | Access::Never) {
             return Ok(true);

@@ -2,13 +2,14 @@
 //!
 //! [`accept`] is the one door: devices' pushes, the console's and imports' edits, refills and releases all go through
 //! it. [`exchange`] walks one exchange in the order of checks; [`pull`] hands out what is in scope; [`scope`] keeps the
-//! index of who may see what; [`board`] keeps the dispatcher's rows.
+//! index of who may see what; [`explain`] says why; [`board`] keeps the dispatcher's rows.
 
 pub mod accept;
 pub mod blob;
 pub mod board;
 pub mod edit;
 pub mod exchange;
+pub mod explain;
 pub mod held;
 mod pull;
 mod push;

@@ -1,14 +1,15 @@
 //! Who may see what: computed from assignments, kept as an index from audience to what changed.
 //!
 //! A technician sees the orders they are assigned to (the union of all concurrent plans), what hangs below them, and the
-//! customers, sites, assets and contacts these orders refer to; everybody sees catalogue and team; whoever opened
+//! customers, sites, assets and contacts these orders refer to, themselves or through one another: an asset brings the
+//! site where it stands and the customer it belongs to, and what moves is followed. Everybody sees catalogue and team; whoever opened
 //! something on site sees it. Each reason is a row, so that a change costs what it moves.
 
 use std::collections::BTreeSet;
 
 use fieldsync_protocol::job::Job;
-use fieldsync_protocol::kinds::{self, Reach};
-use fieldsync_protocol::{FieldsExt, PersonId, Record, RecordId, show};
+use fieldsync_protocol::kinds::{self, Reach, Type};
+use fieldsync_protocol::{PersonId, Record, RecordId, show};
 
 use crate::store::{Audience, StoreError, Stored, Txn};
 
@@ -27,6 +28,10 @@ pub(super) fn refresh(
         Reach::Referred => {
             if is_new {
                 refer(txn, record, stored.sequence)?;
+            }
+            let names_others = kind.groups.iter().flat_map(|group| group.fields);
+            if names_others.into_iter().any(|field| matches!(field.holds, Type::Reference(_))) {
+                follow(txn, record.id, stored.sequence)?;
             }
         }
         Reach::Order => {
@@ -79,6 +84,16 @@ fn refer(txn: &mut dyn Txn, record: &Record, sequence: u64) -> Result<(), StoreE
     Ok(())
 }
 
+/// Lets in and out what a customer, site, asset or contact brings along, wherever an order leads to it.
+fn follow(txn: &mut dyn Txn, moved: RecordId, sequence: u64) -> Result<(), StoreError> {
+    for order in txn.referring(moved)? {
+        if let Some(stored) = txn.record(order)? {
+            rerefer(txn, &stored.record, sequence)?;
+        }
+    }
+    Ok(())
+}
+
 /// The technicians who see an order: those assigned, and until anybody is, whoever opened it on site.
 fn readers(txn: &mut dyn Txn, order: &Record) -> Result<BTreeSet<Audience>, StoreError> {
     let below = txn.below(order.id)?;
@@ -101,7 +116,7 @@ fn reassign(txn: &mut dyn Txn, order: RecordId, sequence: u64) -> Result<(), Sto
     let mut content = vec![order];
     if wanted.difference(&present).next().is_some() {
         content.extend(txn.below(order)?.iter().map(|record| record.id));
-        content.extend(references(&stored.record));
+        content.extend(txn.references(order)?);
     }
     for audience in wanted.difference(&present) {
         for record in &content {
@@ -116,9 +131,9 @@ fn reassign(txn: &mut dyn Txn, order: RecordId, sequence: u64) -> Result<(), Sto
     Ok(())
 }
 
-/// Lets what an order refers to in and out after its parties changed.
+/// Lets what an order refers to in and out after its parties, or what these refer to, changed.
 fn rerefer(txn: &mut dyn Txn, order: &Record, sequence: u64) -> Result<(), StoreError> {
-    let wanted: BTreeSet<RecordId> = references(order).into_iter().collect();
+    let wanted = references(txn, order)?;
     let present: BTreeSet<RecordId> = txn.references(order.id)?.into_iter().collect();
     if wanted == present {
         return Ok(());
@@ -135,8 +150,21 @@ fn rerefer(txn: &mut dyn Txn, order: &Record, sequence: u64) -> Result<(), Store
     Ok(())
 }
 
-/// What the shown parties of an order name.
-fn references(order: &Record) -> Vec<RecordId> {
-    let Some(parties) = show::fields(order, "parties") else { return Vec::new() };
-    ["customer", "site", "asset", "contact"].into_iter().filter_map(|field| parties.id(field)).collect()
+/// What an order refers to, itself or through what it refers to. What has not arrived yet counts: it enters when it does.
+fn references(txn: &mut dyn Txn, order: &Record) -> Result<BTreeSet<RecordId>, StoreError> {
+    let mut found = BTreeSet::new();
+    let mut front: Vec<RecordId> = ids(order);
+    while let Some(id) = front.pop() {
+        let stored = txn.record(id)?.map(|stored| stored.record);
+        // Only what is seen by reference is: an id of anything else in such a field leads nowhere.
+        let is_referred = |record: &Record| kinds::kind(&record.kind).is_some_and(|kind| kind.reach == Reach::Referred);
+        if stored.as_ref().is_none_or(is_referred) && found.insert(id) {
+            front.extend(stored.iter().flat_map(ids));
+        }
+    }
+    Ok(found)
+}
+
+fn ids(record: &Record) -> Vec<RecordId> {
+    show::references(record).into_iter().map(|(_, id)| id).collect()
 }

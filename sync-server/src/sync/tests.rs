@@ -1,5 +1,9 @@
 //! One exchange after another against a real store, from a peer written with nothing but the messages.
 
+mod explained;
+mod referred;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
@@ -46,13 +50,15 @@ struct Peer {
     token: Option<Sealed>,
     cursor: Option<Sealed>,
     sent_ids: Vec<PushId>,
+    /// What it was delivered and not told to let go.
+    held: BTreeSet<RecordId>,
 }
 
 impl Peer {
     fn enrol(office: &Office, name: &str) -> Peer {
         let technician = add_technician(office, name, "", "").expect("technician");
         let code = enrol::new_code(office, technician).expect("code");
-        let key = SigningKey::from_bytes(&[7; 32]);
+        let key = SigningKey::from_bytes(&[name.as_bytes()[0]; 32]);
         let public_key = PublicKey(key.verifying_key().to_bytes());
         let answer = enrol::enrol(office, &Enrol { code, public_key, device_name: "phone".into() }).expect("enrol");
         Peer {
@@ -63,6 +69,7 @@ impl Peer {
             token: None,
             cursor: None,
             sent_ids: Vec::new(),
+            held: BTreeSet::new(),
         }
     }
 
@@ -109,6 +116,8 @@ impl Peer {
 
     fn take(&mut self, answer: &ExchangeAnswer) {
         self.cursor = answer.cursor.clone().or(self.cursor.take());
+        self.held.extend(answer.delivered.iter().map(|delivery| delivery.record.id));
+        self.held.retain(|id| !answer.left.contains(id));
         if answer.token.is_some() {
             self.token = answer.token.clone();
             self.sent_ids.clear();
@@ -219,7 +228,8 @@ fn a_copy_of_a_store_is_told_so_and_its_other_content_is_not_applied() {
     let world = world();
     let office = &world.office;
     let (mut anna, job, _) = on_a_job(office);
-    let mut twin = Peer { sent_ids: vec![], token: anna.token.clone(), cursor: anna.cursor.clone(), ..anna };
+    let held = BTreeSet::new();
+    let mut twin = Peer { sent_ids: vec![], token: anna.token.clone(), cursor: anna.cursor.clone(), held, ..anna };
 
     anna.sync(office, vec![note(&twin, office, job, "from the phone")]);
     let answer = twin.sync(office, vec![note(&twin, office, job, "from the copy")]);

@@ -4,6 +4,7 @@
 mod board;
 mod devices;
 mod dispatch;
+mod explain;
 mod held;
 pub(super) mod import;
 mod job;
@@ -51,6 +52,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/jobs/{order}/photos/{attachment}", get(job::photo))
         .route("/jobs/{order}/documents/{document}", get(job::document))
         .route("/jobs/{order}/dispatch", get(dispatch::show).post(dispatch::dispatch))
+        .route("/explain/{record}", get(explain::show))
         .route("/devices", get(devices::show))
         .route("/devices/enrol", get(devices::code).post(devices::enrol))
         .route("/devices/{device}/revoke", get(devices::ask_revoke).post(devices::revoke))

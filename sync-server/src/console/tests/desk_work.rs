@@ -361,3 +361,21 @@ async fn nothing_unreadable_is_a_crash() {
         assert!(page.status.is_client_error(), "{path}: {}", page.status);
     }
 }
+
+#[tokio::test]
+async fn a_job_says_who_has_it_on_the_phone_and_why() {
+    let world = world();
+    let order = world.order("pump leaks");
+    let mut browser = world.signed_in().await;
+    let job = browser.get(&format!("/jobs/{order}")).await;
+    let href = format!("/explain/{order}");
+    assert!(job.body.contains(&href));
+
+    let page = browser.get(&href).await;
+
+    assert!(page.body.contains("Wei Zhang sees it since"), "{}", page.body);
+    assert!(page.body.contains("is assigned to them by Ruth Okafor"));
+    assert!(page.body.contains("Phone in van 3 has never synced"));
+    let nobodys = browser.get(&format!("/explain/{}?device={}", world.wei, world.office.new_id())).await;
+    assert_eq!(nobodys.status, StatusCode::NOT_FOUND);
+}

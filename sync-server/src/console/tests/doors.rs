@@ -9,7 +9,17 @@ async fn nobody_sees_a_page_without_signing_in_and_then_arrives_where_he_wanted(
     let world = world();
     let mut browser = world.browser();
 
-    for path in ["/board", "/jobs/new", "/devices", "/held", "/import", "/search?q=x", "/events", "/nothing/here"] {
+    for path in [
+        "/board",
+        "/jobs/new",
+        "/devices",
+        "/held",
+        "/import",
+        "/search?q=x",
+        "/explain/00000000-0000-0000-0000-000000000001",
+        "/events",
+        "/nothing/here",
+    ] {
         let page = browser.get(path).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{path}");
         assert!(page.location().starts_with("/login?next=%2F"), "{path} leads to {}", page.location());

@@ -4,6 +4,7 @@
 
 pub(crate) mod board;
 pub(crate) mod devices;
+pub(crate) mod explain;
 pub(crate) mod frame;
 pub(crate) mod held;
 pub(crate) mod import;

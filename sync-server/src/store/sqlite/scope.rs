@@ -86,6 +86,27 @@ impl Scope for SqliteTxn<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn scope_rows_of(&mut self, record: RecordId) -> Result<Vec<(Audience, ScopeRow)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "select record, entered, changed, has_left, audience from scope where tenant = ?1 and record = ?2
+             order by audience",
+        )?;
+        let rows = statement.query_map((self.tenant.0, record.as_bytes()), |row| {
+            let audience = row.get_ref(4)?.as_blob()?.try_into().map(Audience);
+            Ok((audience.map_err(|_| rusqlite::Error::InvalidQuery)?, scope_row(row)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn reasons_of(&mut self, audience: Audience, record: RecordId) -> Result<Vec<RecordId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "select via from scope_reason where tenant = ?1 and audience = ?2 and record = ?3 order by via",
+        )?;
+        let rows =
+            statement.query_map((self.tenant.0, audience.0, record.as_bytes()), |row| Ok(column!(row, 0, RecordId)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn audiences_of(&mut self, record: RecordId) -> Result<Vec<Audience>, StoreError> {
         let mut statement = self
             .connection

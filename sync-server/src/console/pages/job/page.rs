@@ -76,6 +76,7 @@ fn head(book: &Book, txn: &mut dyn Txn) -> Result<Head, Failure> {
         registered: book.desk.zone.full(registered_ms),
         registered_by: book.job().author().map(|author| book.person(author)).unwrap_or_default(),
         crew: crew(book, txn)?,
+        explain_href: format!("/explain/{}", book.job().order.id),
         version: version_field(&book.job().order.version),
     })
 }

@@ -55,6 +55,8 @@ pub(crate) struct Head {
     pub(crate) registered: When,
     pub(crate) registered_by: String,
     pub(crate) crew: Vec<Member>,
+    /// The page that says who has this job on the phone, and why.
+    pub(crate) explain_href: String,
     /// The version shown, as an opaque token that every form gives back.
     pub(crate) version: String,
 }

@@ -3,6 +3,7 @@
 use super::{DAY, HOUR, MINUTE, NOW, done, frame, zone};
 use crate::console::view::board::{Board, Column, Filter, Heard, PageLink, Pages, Row, Tab, page_numbers};
 use crate::console::view::devices::{DeviceRow, Devices, Enrol, Revoke};
+use crate::console::view::explain::{Explain, Sight};
 use crate::console::view::frame::{Choice, Place};
 use crate::console::view::held::{Held, HeldChange, HeldPage, JobLink};
 use crate::console::view::import::{Fault, Figure, Imported, MappedColumn, Preview, PreviewRow, Upload};
@@ -316,6 +317,31 @@ pub(super) fn enrol() -> Enrol {
 pub(super) fn revoke() -> Revoke {
     let device = devices().devices.swap_remove(1);
     Revoke { frame: frame("Revoke", Place::Devices), device, action: "/devices/1/revoke".into() }
+}
+
+pub(super) fn explain() -> Explain {
+    let sight = |title: &str, lines: &[&str]| Sight {
+        title: title.into(),
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+    };
+    Explain {
+        frame: frame("Who has it on the phone", Place::Elsewhere),
+        title: "WO-000042 (work order)".into(),
+        job_href: Some("/jobs/1".into()),
+        people: vec![
+            sight(
+                "Wei Zhang <i>evil</i> sees it since 24 Nov 2026, 08:02 (place 417)",
+                &[
+                    "WO-000042 is assigned to them by Ruth Okafor on 24 Nov 2026, 08:02",
+                    "Phone in van 3 has it, without its last change; confirmed up to place 502, heard 24 Nov 2026, 13:50",
+                ],
+            ),
+            sight(
+                "Anna Berg saw it until 24 Nov 2026, 08:02 (place 416)",
+                &["WO-000042 is withdrawn from them by Ruth Okafor on 24 Nov 2026, 08:02: somebody nearer"],
+            ),
+        ],
+    }
 }
 
 pub(super) fn upload() -> Upload {

@@ -35,6 +35,7 @@ pub(super) fn head(state: Status) -> Head {
         due: Some(zone().due(NOW - 2 * HOUR, NOW, true)),
         registered: at(4 * DAY),
         registered_by: "Ruth Okafor, by phone".into(),
+        explain_href: "/explain/01".to_owned(),
         crew: vec![
             member("Wei Zhang", Chip::new("teal", "Finished"), 12 * MINUTE),
             member("Ana Duarte", Chip::new("violet", "On site"), 5 * DAY),
