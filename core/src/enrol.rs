@@ -57,6 +57,34 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// What the office's QR code says: where it is, and the one-time code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Where the office is.
+    pub server_url: String,
+    /// The one-time code.
+    pub code: String,
+}
+
+impl Invitation {
+    /// Reads a link as the office's QR code carries it: `fieldsync://enrol?server=…&code=…`. What a newer office adds to
+    /// it is passed over.
+    ///
+    /// # Errors
+    /// [`Error::BadLink`] for anything else.
+    pub fn from_link(link: &str) -> Result<Self, Error> {
+        let url = reqwest::Url::parse(link.trim()).map_err(|_| Error::BadLink)?;
+        if url.scheme() != "fieldsync" || url.host_str() != Some("enrol") {
+            return Err(Error::BadLink);
+        }
+        let said = |name: &str| {
+            let value = url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+            value.filter(|value| !value.is_empty()).ok_or(Error::BadLink)
+        };
+        Ok(Self { server_url: said("server")?, code: said("code")? })
+    }
+}
+
 /// The identity as stored; `None` before enrolment.
 pub(crate) fn identity(connection: &Connection) -> Result<Option<Identity>, Error> {
     let Some(certificate) = meta::get::<Certificate>(connection, meta::CERTIFICATE)? else { return Ok(None) };
@@ -228,6 +256,18 @@ mod tests {
         let forged = Response { status: 200, headers: Vec::new(), body: wire::pack(&answer) };
         assert!(matches!(device.enrol_answer("http://localhost", &forged), Err(Error::Untrusted)));
         assert!(device.identity().unwrap().is_none());
+    }
+
+    #[test]
+    fn the_link_of_the_qr_code_says_where_the_office_is_and_the_code() {
+        let invitation =
+            Invitation::from_link("fieldsync://enrol?server=https%3A%2F%2Foffice.example%3A8470&code=ABCD-EFGH&new=1")
+                .unwrap();
+        assert_eq!(invitation.server_url, "https://office.example:8470");
+        assert_eq!(invitation.code, "ABCD-EFGH");
+        for link in ["", "https://office.example/enrol?code=A", "fieldsync://enrol?server=x", "fieldsync://enrol?code="] {
+            assert!(matches!(Invitation::from_link(link), Err(Error::BadLink)), "{link}");
+        }
     }
 
     #[test]

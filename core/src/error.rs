@@ -56,6 +56,9 @@ pub enum Error {
     /// The enrolment code is unknown, used or too old. Ask for a new one.
     #[error("enrol with this code")]
     BadCode,
+    /// The text is no link of an office's QR code. Scan again, or type address and code.
+    #[error("read an enrolment link")]
+    BadLink,
     /// The office's answer to the enrolment is not signed by its root, or names another key or person.
     #[error("trust the certificate of the office")]
     Untrusted,
@@ -144,6 +147,7 @@ impl Error {
             Self::BadMark => "bad_mark",
             Self::SignedOut => "signed_out",
             Self::BadCode => "bad_code",
+            Self::BadLink => "bad_link",
             Self::Untrusted => "untrusted",
             Self::OtherOwner => "other_owner",
             Self::Offline { .. } => "offline",

@@ -1,7 +1,7 @@
 //! The network shell: a small driver around the sans-IO session, and HTTP as the default transport.
 //!
-//! Network work runs on the engine's own runtime, SQL on its blocking threads, never on the caller's. Dropping a future
-//! only stops the waiting; [`Cancel`] stops the work, at once and safely: what was answered is kept.
+//! Network work runs on the engine's own runtime, SQL on its blocking threads, never on the caller's. [`Cancel`] stops
+//! the work, at once and safely: what was answered is kept. Dropping the future stops it as well, without a receipt.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -71,7 +71,8 @@ impl Cancel {
         self.0.is_cancelled.load(Ordering::Acquire)
     }
 
-    async fn cancelled(&self) {
+    /// Waits until it is stopped; returns at once when it was.
+    pub async fn cancelled(&self) {
         let woken = self.0.woken.notified();
         tokio::pin!(woken);
         // Registered before the flag is read, so a stop in between is not missed.
@@ -177,6 +178,15 @@ impl Drop for Runtime {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Work on the runtime that ends with whoever waits for it: a request nobody waits for is not sent.
+struct Running<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Running<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -331,7 +341,8 @@ impl Device {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.handle()?.spawn(work).await.map_err(|_| Error::Defect("worker_panicked"))
+        let mut running = Running(self.handle()?.spawn(work));
+        (&mut running.0).await.map_err(|_| Error::Defect("worker_panicked"))
     }
 
     fn handle(&self) -> Result<tokio::runtime::Handle, Error> {

@@ -53,7 +53,7 @@ pub use config::Config;
 pub use device::{Device, DeviceStatus};
 pub use drawer::{DrawerEntry, DrawerState, PendingEdit};
 pub use edit::{ConflictEntry, Context, Draft, Edited, Landing, Resolution};
-pub use enrol::Identity;
+pub use enrol::{Identity, Invitation};
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::Error;
 pub use files::{Files, Medium, SystemFiles};

@@ -21,7 +21,7 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::File(..) => 2,
             Self::Engine(error) => match error {
-                Error::NotFound | Error::BadMark | Error::BadAddress | Error::NoConflict => 2,
+                Error::NotFound | Error::BadMark | Error::BadAddress | Error::BadLink | Error::NoConflict => 2,
                 Error::Offline { .. } | Error::Cancelled | Error::Busy => 3,
                 Error::Refused { .. }
                 | Error::Invalid(_)

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{IsTerminal, Write};
 
 use fieldsync::protocol::kinds::{self, Owner};
-use fieldsync::{Cancel, ConflictEntry, Device, Ended, Progress, Receipt, RecordId, Resolution, Value as Field};
+use fieldsync::{Cancel, ConflictEntry, Device, Ended, Fields, Progress, RecordId, Resolution, Value as Field};
 use serde_json::{Value, json};
 
 use crate::args::{Drawer, Enrol, Resolve};
@@ -80,7 +80,7 @@ pub(crate) fn sync(device: &Device, as_json: bool) -> Result<Answer, Failure> {
     if shows {
         eprint!("\r\x1b[K");
     }
-    let mut answer = Answer::new(json!(receipt), receipt_text(&receipt));
+    let mut answer = Answer::new(json!(receipt), format!("{receipt}\n"));
     answer.status = match receipt.ended {
         Ended::Complete => 0,
         Ended::Offline { .. } | Ended::Cancelled => 3,
@@ -97,47 +97,6 @@ fn progress_line(progress: &Progress) {
     );
     // A terminal that went away does not end the sync.
     let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
-fn receipt_text(receipt: &Receipt) -> String {
-    let ended = match receipt.ended {
-        Ended::Complete => "complete".to_owned(),
-        Ended::Offline { retry_after_ms } => {
-            format!("the office was not reached to the end; try again in {} s", retry_after_ms.div_ceil(1_000))
-        }
-        Ended::Cancelled => "cancelled".to_owned(),
-        Ended::SignedOut => "the office does not know this device; enrol it".to_owned(),
-        Ended::Revoked => "this device was revoked".to_owned(),
-        Ended::Outdated => "this program is too old for the office".to_owned(),
-        Ended::Fault(fault) => format!("the office answered {fault:?}"),
-        Ended::Stalled => "the office answers but nothing moves; tell support".to_owned(),
-    };
-    let mut lines = vec![
-        format!("sync            {ended}"),
-        format!("sent            {} entries, {} taken, {} photos", receipt.sent, receipt.accepted, receipt.blobs_sent),
-        format!("received        {} records, {} left this device", receipt.received, receipt.left),
-        format!("merged          {}", receipt.merged.len()),
-    ];
-    lines.extend(receipt.needs_person.iter().map(|conflict| {
-        format!("needs a person  {} of {} {}", conflict.group, conflict.kind, ending(conflict.record))
-    }));
-    for (name, entries) in [("refused", &receipt.refused), ("held", &receipt.held)] {
-        lines.extend(entries.iter().map(|entry| {
-            format!("{name:<16}{} of {} {}: {}", entry.group, entry.kind, ending(entry.record), entry.code.text())
-        }));
-    }
-    lines.push(format!("still here      {} entries, {} photos", receipt.still_here, receipt.blobs_here));
-    lines.push(format!(
-        "traffic         {} bytes up, {} down, {} round trips, {} repeated",
-        receipt.bytes_up, receipt.bytes_down, receipt.round_trips, receipt.repeats
-    ));
-    let agrees = match receipt.agrees {
-        Some(true) => "device and office hold the same",
-        Some(false) => "device and office DIFFER; the next sync repairs it",
-        None => "not compared",
-    };
-    lines.push(format!("fingerprint     {agrees}\n"));
-    lines.join("\n")
 }
 
 pub(crate) fn pending(device: &Device, zone: Zone) -> Result<Answer, Failure> {
@@ -256,14 +215,13 @@ pub(crate) fn resolve(device: &Device, arguments: &Resolve) -> Result<Answer, Fa
             Resolution::Keep(value.dot)
         }
         None => {
-            let shown = entry.conflict.values.first().map(|value| value.sibling.fields.clone());
-            let mut written = shown.unwrap_or_default();
+            let mut written = Fields::new();
             for pair in &arguments.write {
                 let (name, text) =
                     pair.split_once('=').ok_or_else(|| Failure::Usage(format!("{pair} is not FIELD=TEXT")))?;
                 written.insert(name.to_owned(), Field::from(text));
             }
-            Resolution::Write(written)
+            Resolution::Change(written)
         }
     };
     let edited = device.resolve(record, &arguments.group, resolution, Some(entry.context))?;

@@ -16,6 +16,8 @@ pub enum Resolution {
     Keep(Dot),
     /// Something new that takes account of all of them.
     Write(Fields),
+    /// The value that is shown, with these fields written differently. A field set to nothing is cleared.
+    Change(Fields),
 }
 
 /// A group in which a person must decide.
@@ -72,14 +74,15 @@ impl Device {
             if shown.siblings(group).count() < 2 {
                 return Err(Error::NoConflict);
             }
-            let fields = match resolution {
-                Resolution::Write(fields) => fields,
+            let draft = Draft::of(shown.kind.clone(), record);
+            let mut draft = match resolution {
+                Resolution::Write(fields) => draft.set(group, fields),
+                Resolution::Change(fields) => draft.change(group, fields),
                 Resolution::Keep(dot) => {
                     let kept = shown.siblings(group).find(|(known, _)| *known == dot);
-                    kept.map(|(_, sibling)| sibling.fields.clone()).ok_or(Error::NoConflict)?
+                    draft.set(group, kept.map(|(_, sibling)| sibling.fields.clone()).ok_or(Error::NoConflict)?)
                 }
             };
-            let mut draft = Draft::of(shown.kind.clone(), record).set(group, fields);
             draft.context = seen;
             draft.work_order = order_of(&shown);
             self.edit_in(work, vec![draft])?.pop().ok_or(Error::Defect("edit_without_result"))

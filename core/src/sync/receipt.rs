@@ -1,6 +1,7 @@
 //! The sync receipt: for people, what one sync did.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use fieldsync_protocol::RecordId;
 use fieldsync_protocol::fault::FaultCode;
@@ -65,6 +66,33 @@ impl Receipt {
     }
 }
 
+/// The receipt in words, a line for each thing a person may want to know; no ids, no content.
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "sync            {}", self.ended)?;
+        let Self { sent, accepted, blobs_sent, received, left, .. } = self;
+        writeln!(f, "sent            {sent} entries, {accepted} taken, {blobs_sent} photos")?;
+        writeln!(f, "received        {received} records, {left} left this device")?;
+        writeln!(f, "merged          {}", self.merged.len())?;
+        for NeedsPerson { kind, group, .. } in &self.needs_person {
+            writeln!(f, "needs a person  {group} of {kind}")?;
+        }
+        for (name, entries) in [("refused", &self.refused), ("held", &self.held)] {
+            for NotAccepted { kind, group, code, .. } in entries {
+                writeln!(f, "{name:<16}{group} of {kind}: {}", code.text())?;
+            }
+        }
+        writeln!(f, "still here      {} entries, {} photos", self.still_here, self.blobs_here)?;
+        let Self { bytes_up, bytes_down, round_trips, repeats, .. } = self;
+        writeln!(f, "traffic         {bytes_up} bytes up, {bytes_down} down, {round_trips} round trips, {repeats} repeated")?;
+        f.write_str(match self.agrees {
+            Some(true) => "fingerprint     device and office hold the same",
+            Some(false) => "fingerprint     device and office DIFFER; the next sync repairs it",
+            None => "fingerprint     not compared",
+        })
+    }
+}
+
 /// How a sync ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,6 +117,24 @@ pub enum Ended {
     Fault(FaultCode),
     /// The office answers, but nothing moves: a defect of either side.
     Stalled,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.write_str("complete"),
+            Self::Offline { retry_after_ms } => {
+                let seconds = retry_after_ms.div_ceil(1_000);
+                write!(f, "the office was not reached to the end; try again in {seconds} s")
+            }
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::SignedOut => f.write_str("the office does not know this device; enrol it"),
+            Self::Revoked => f.write_str("this device was revoked"),
+            Self::Outdated => f.write_str("this app is too old for the office"),
+            Self::Fault(fault) => write!(f, "the office answered {fault:?}"),
+            Self::Stalled => f.write_str("the office answers but nothing moves; tell support"),
+        }
+    }
 }
 
 /// A record merged by itself.
