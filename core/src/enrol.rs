@@ -265,7 +265,8 @@ mod tests {
                 .unwrap();
         assert_eq!(invitation.server_url, "https://office.example:8470");
         assert_eq!(invitation.code, "ABCD-EFGH");
-        for link in ["", "https://office.example/enrol?code=A", "fieldsync://enrol?server=x", "fieldsync://enrol?code="] {
+        for link in ["", "https://office.example/enrol?code=A", "fieldsync://enrol?server=x", "fieldsync://enrol?code="]
+        {
             assert!(matches!(Invitation::from_link(link), Err(Error::BadLink)), "{link}");
         }
     }

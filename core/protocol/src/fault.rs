@@ -44,6 +44,22 @@ impl FaultCode {
         }
     }
 
+    /// The code's name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Revoked => "revoked",
+            Self::BadCode => "bad_code",
+            Self::BadRequest => "bad_request",
+            Self::TooLarge => "too_large",
+            Self::Outdated => "outdated",
+            Self::NotFound => "not_found",
+            Self::WrongOffset => "wrong_offset",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
     /// Whether the same request may succeed later without anybody doing anything.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Unauthenticated | Self::WrongOffset | Self::Unavailable | Self::Internal)

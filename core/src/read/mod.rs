@@ -36,6 +36,7 @@ use fieldsync_protocol::{Record, RecordId};
 use crate::device::Device;
 use crate::edit::Context;
 use crate::error::Error;
+use crate::projection::Names;
 use crate::store;
 
 impl Device {
@@ -119,6 +120,14 @@ impl Device {
     /// As for every read, when the store cannot be used.
     pub fn directory(&self, filter: &DirectoryFilter) -> Result<Vec<DirectoryEntry>, Error> {
         self.read(|conn| directory::list(conn, filter))
+    }
+
+    /// Returns the names of people, customers, sites and assets; one that is not on this device is left out.
+    ///
+    /// # Errors
+    /// As for every read, when the store cannot be used.
+    pub fn names(&self, ids: impl IntoIterator<Item = RecordId>) -> Result<BTreeMap<RecordId, String>, Error> {
+        self.read(|conn| Ok(Names::of(conn, ids)?.all().clone()))
     }
 
     /// Returns a record as it is shown, with the token that an edit of it names as seen.

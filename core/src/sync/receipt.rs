@@ -84,7 +84,10 @@ impl fmt::Display for Receipt {
         }
         writeln!(f, "still here      {} entries, {} photos", self.still_here, self.blobs_here)?;
         let Self { bytes_up, bytes_down, round_trips, repeats, .. } = self;
-        writeln!(f, "traffic         {bytes_up} bytes up, {bytes_down} down, {round_trips} round trips, {repeats} repeated")?;
+        writeln!(
+            f,
+            "traffic         {bytes_up} bytes up, {bytes_down} down, {round_trips} round trips, {repeats} repeated"
+        )?;
         f.write_str(match self.agrees {
             Some(true) => "fingerprint     device and office hold the same",
             Some(false) => "fingerprint     device and office DIFFER; the next sync repairs it",
