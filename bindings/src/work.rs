@@ -233,7 +233,7 @@ impl Device {
     /// # Errors
     /// Like `set_out`.
     pub fn pause_visit(&self, order: Uuid) -> Result<Uuid, FieldsyncError> {
-        self.call(|engine| Ok(engine.pause(RecordId(order))?.0))
+        self.call(|engine| Ok(engine.pause_visit(RecordId(order))?.0))
     }
 
     /// Says that work goes on.
@@ -241,7 +241,7 @@ impl Device {
     /// # Errors
     /// Like `set_out`.
     pub fn resume_visit(&self, order: Uuid) -> Result<Uuid, FieldsyncError> {
-        self.call(|engine| Ok(engine.resume(RecordId(order))?.0))
+        self.call(|engine| Ok(engine.resume_visit(RecordId(order))?.0))
     }
 
     /// Says that the work is done.

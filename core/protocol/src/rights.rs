@@ -135,29 +135,6 @@ pub enum Code {
 }
 
 impl Code {
-    /// All codes.
-    pub const ALL: [Code; 14] = [
-        Code::OfficeOwned,
-        Code::NotYourRole,
-        Code::NotYours,
-        Code::ProposalNeeded,
-        Code::AppendOnly,
-        Code::OrderClosed,
-        Code::Withdrawn,
-        Code::Revoked,
-        Code::OutOfScope,
-        Code::UnknownKind,
-        Code::InvalidEntry,
-        Code::MissingReference,
-        Code::Erased,
-        Code::TooLarge,
-    ];
-
-    /// The code with this name; `None` for one that a newer version added.
-    pub fn from_name(name: &str) -> Option<Code> {
-        Code::ALL.into_iter().find(|code| code.name() == name)
-    }
-
     /// What happened, in plain words.
     pub fn text(self) -> &'static str {
         match self {
