@@ -4,6 +4,7 @@
 //! what a technician does in one breath.
 
 mod copied;
+mod elsewhere;
 mod many;
 mod network;
 mod old_stores;
