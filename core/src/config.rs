@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::anchor::Anchor;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::files::Medium;
@@ -19,6 +20,9 @@ pub struct Config {
     pub clock: Arc<dyn Clock>,
     /// Gives random bytes.
     pub entropy: Arc<dyn Entropy>,
+    /// Where this store's anchor is kept, outside every backup, so that a copy is noticed as it is opened. Without one, a
+    /// copy is noticed by the office alone, at its next push.
+    pub anchor: Option<Arc<dyn Anchor>>,
     /// Certificates, DER, that the office's TLS certificate must lead to; the platform's when empty.
     pub roots: Vec<Vec<u8>>,
     /// Whether plain `http://` is allowed beyond loopback. For a closed network that somebody else encrypts.
@@ -38,6 +42,7 @@ impl Config {
             medium: Medium::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            anchor: None,
             roots: Vec::new(),
             allow_insecure: false,
             start_over: false,

@@ -10,6 +10,7 @@ use fieldsync_protocol::exchange::{Fingerprint, Holding};
 use fieldsync_protocol::{DeviceId, PersonId, RecordId, ReplicaId};
 use rusqlite::{Connection, Transaction};
 
+use crate::anchor;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drawer::DrawerState;
@@ -17,6 +18,7 @@ use crate::entropy::{self, Entropy};
 use crate::error::Error;
 use crate::files::Files;
 use crate::http::Runtime;
+use crate::pause::Halts;
 use crate::store::record::Work;
 use crate::store::{self, Store, meta};
 use crate::watch::Watchers;
@@ -34,7 +36,8 @@ pub(crate) struct Inner {
     /// The last nonce the office gave; kept in memory between the transactions that store it.
     pub(crate) nonce: Mutex<Option<String>>,
     pub(crate) runtime: OnceLock<Runtime>,
-    store: Store,
+    pub(crate) halts: Halts,
+    pub(crate) store: Store,
     is_syncing: AtomicBool,
 }
 
@@ -43,32 +46,59 @@ impl Device {
     ///
     /// # Errors
     /// [`Error::StorageDamaged`] when the store is damaged; it was set aside and opening goes on failing until
-    /// [`Config::start_over`] is set. [`Error::StorageNewer`] when a newer app wrote it. [`Error::StorageFull`],
+    /// [`Config::start_over`] is set. [`Error::StorageNewer`] when a newer app wrote it. [`Error::InUse`] while it is
+    /// open elsewhere. [`Error::Anchor`] when it cannot be told whether the store is a copy. [`Error::StorageFull`],
     /// [`Error::File`] and [`Error::Storage`] when the disk does not do its part.
     pub fn open(config: Config) -> Result<Self, Error> {
+        let held = config.anchor.as_ref().map(|anchor| anchor.load()).transpose()?;
         let store = Store::open(&config)?;
         config.medium.files.make_dir(&config.dir.join(BLOBS))?;
-        let nonce = store.write(|tx| {
-            if meta::get::<ReplicaId>(tx, meta::REPLICA)?.is_none() {
-                meta::set(tx, meta::REPLICA, &entropy::replica_id(config.entropy.as_ref()))?;
-            }
-            crate::projection::ensure(tx)?;
-            meta::get(tx, meta::NONCE)
-        })?;
         let inner = Inner {
             config,
             watchers: Watchers::default(),
-            nonce: Mutex::new(nonce),
+            nonce: Mutex::default(),
             runtime: OnceLock::new(),
+            halts: Halts::default(),
             store,
             is_syncing: AtomicBool::new(false),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let device = Self { inner: Arc::new(inner) };
+        let next = match device.begin(held.as_ref().map(Option::as_deref), anchor::Turn::Yes) {
+            // On a full disk the store still opens, to be read; its anchor stays what it is.
+            Err(Error::StorageFull) => device.begin(held.as_ref().map(Option::as_deref), anchor::Turn::No)?,
+            next => next?,
+        };
+        if let (Some(anchor), Some(next)) = (device.inner.config.anchor.as_ref(), next) {
+            anchor::moor(&device, anchor.as_ref(), next)?;
+        }
+        Ok(device)
     }
 
-    /// Closes the store and releases every lock. Later calls, on any clone, fail with [`Error::Closed`].
+    /// What every opening does in one transaction; gives the anchor's next value. `held` is what the anchor says, when
+    /// there is one.
+    fn begin(&self, held: Option<Option<&[u8]>>, turn: anchor::Turn) -> Result<Option<Vec<u8>>, Error> {
+        self.change(|work| {
+            let is_new = meta::get::<ReplicaId>(work.tx, meta::REPLICA)?.is_none();
+            if is_new {
+                meta::set(work.tx, meta::REPLICA, &entropy::replica_id(self.entropy()))?;
+            }
+            crate::projection::ensure(work.tx)?;
+            if let Some(nonce) = meta::get::<String>(work.tx, meta::NONCE)? {
+                self.set_nonce(&nonce);
+            }
+            let Some(held) = held else { return Ok(None) };
+            anchor::compare(work, self, held, is_new)?;
+            match turn {
+                anchor::Turn::Yes => anchor::cast_off(work, self, held).map(Some),
+                anchor::Turn::No => Ok(None),
+            }
+        })
+    }
+
+    /// Waits for calls under way, closes the store and releases every lock. Later calls, on any clone, fail with [`Error::Closed`].
     pub fn close(&self) {
         self.inner.watchers.close();
+        self.inner.halts.stop();
         self.inner.store.close();
     }
 

@@ -10,6 +10,7 @@ use fieldsync_protocol::kinds::Invalid;
 use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::wire::UnpackError;
 
+use crate::anchor::AnchorError;
 use crate::read::Missing;
 
 /// Why a call did nothing. Whatever a failed call was to store is not stored, as a whole.
@@ -110,9 +111,20 @@ pub enum Error {
     /// The linked SQLite is older than 3.51.3 and can lose data in WAL mode.
     #[error("use SQLite {0}: older than 3.51.3")]
     StorageEngine(&'static str),
+    /// Somebody else has this store open: another process of the app, or a second device object on the same folder.
+    /// Use the one that is open; in a background process, leave the work to the app.
+    #[error("open a store that is open elsewhere: use that one, or open this one when it is closed or paused")]
+    InUse,
+    /// The device is paused. Call [`crate::Device::resume`] first.
+    #[error("use a device that is paused: resume it first")]
+    Paused,
     /// The device was closed.
     #[error("use a device that was closed")]
     Closed,
+    /// The anchor of the store could not be read, so it cannot be told whether this store is a copy. On a phone that was
+    /// not unlocked since it started, try again when it is.
+    #[error("tell whether this store is a copy: the anchor cannot be read")]
+    Anchor(#[from] AnchorError),
     /// SQLite failed.
     #[error("use the store")]
     Storage(#[source] rusqlite::Error),
@@ -161,7 +173,10 @@ impl Error {
             Self::StorageDamaged { .. } => "storage_damaged",
             Self::StorageNewer { .. } => "storage_newer",
             Self::StorageEngine(_) => "storage_engine",
+            Self::InUse => "in_use",
+            Self::Paused => "paused",
             Self::Closed => "closed",
+            Self::Anchor(_) => "anchor",
             Self::Storage(_) => "storage",
             Self::Migration(_) => "migration",
             Self::Content(_) => "content",

@@ -101,9 +101,37 @@ pub trait Files: fmt::Debug + Send + Sync {
     /// The system's; [`io::ErrorKind::NotFound`] when nothing was there.
     fn remove(&self, file: &Path) -> io::Result<()>;
 
+    /// Holds `file`, making it when it is not there, until the guard is dropped or the process ends; `None` while somebody
+    /// else holds it, in this process or another. Nothing is held by default: right where nobody else can come.
+    ///
+    /// # Errors
+    /// The system's.
+    fn hold(&self, file: &Path) -> io::Result<Option<Hold>> {
+        let _ = file;
+        Ok(Some(Hold::new(())))
+    }
+
     /// Whether a file or folder is there. What cannot be looked at counts as not there.
     fn exists(&self, file: &Path) -> bool {
         self.len(file).is_ok_and(|length| length.is_some())
+    }
+}
+
+/// Holds a file until it is dropped.
+pub struct Hold {
+    _guard: Box<dyn Send + Sync>,
+}
+
+impl Hold {
+    /// Held as long as `guard` lives.
+    pub fn new(guard: impl Send + Sync + 'static) -> Self {
+        Self { _guard: Box::new(guard) }
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold")
     }
 }
 
@@ -187,6 +215,15 @@ impl Files for SystemFiles {
 
     fn remove(&self, file: &Path) -> io::Result<()> {
         fs::remove_file(file)
+    }
+
+    fn hold(&self, file: &Path) -> io::Result<Option<Hold>> {
+        let held = private().create(true).truncate(false).open(file)?;
+        match held.try_lock() {
+            Ok(()) => Ok(Some(Hold::new(held))),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
     }
 }
 

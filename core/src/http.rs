@@ -190,6 +190,17 @@ impl<T> Drop for Running<T> {
     }
 }
 
+/// Ends what failed. A pause in the middle of a step is no failure: what was achieved until then is told.
+fn end<M: Machine>(mut machine: M, error: Error) -> Result<M::Output, Error> {
+    if matches!(error, Error::Paused) {
+        machine.cancel();
+        if let Ok(Step::Done(output)) = machine.next() {
+            return Ok(output);
+        }
+    }
+    Err(error)
+}
+
 /// What the driver drives: a session, or the download of one blob.
 pub(crate) trait Machine: Send + 'static {
     type Output: Send + 'static;
@@ -228,9 +239,14 @@ impl Device {
         cancel: Cancel,
         progress: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<Receipt, Error> {
-        let device = self.clone();
-        let session = self.blocking(move || Session::begin(&device)).await?;
-        self.drive(session, transport, cancel, progress).await
+        loop {
+            let device = self.clone();
+            match self.blocking(move || Session::begin(&device)).await {
+                // A sync that a pause stopped is ending: this is no second one beside it.
+                Err(Error::Busy) if self.inner.halts.has_waited().await => {}
+                session => return self.drive(session?, transport, cancel, progress).await,
+            }
+        }
     }
 
     /// Brings the content of an attachment here, when it is not here yet, and says where it lies.
@@ -273,44 +289,63 @@ impl Device {
         progress: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<M::Output, Error> {
         let device = self.clone();
-        self.run(async move { device.steps(machine, transport, cancel, progress).await }).await?
+        let running = self.inner.halts.begin();
+        self.run(async move {
+            let stops = [cancel, running.0.cancel.clone()];
+            let output = device.steps(machine, transport, stops, progress).await;
+            drop(running);
+            output
+        })
+        .await?
     }
 
     async fn steps<M: Machine>(
         &self,
         mut machine: M,
         transport: Arc<dyn Transport>,
-        cancel: Cancel,
+        stops: [Cancel; 2],
         progress: impl Fn(Progress) + Send + Sync + 'static,
     ) -> Result<M::Output, Error> {
+        let [cancel, halt] = &stops;
+        let stopped = || async {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = halt.cancelled() => {}
+            }
+        };
         loop {
-            if cancel.is_cancelled() {
+            if cancel.is_cancelled() || halt.is_cancelled() {
                 machine.cancel();
             }
             let step;
             (machine, step) = self.with(machine, M::next).await?;
             let answer = match step {
-                Step::Done(output) => return Ok(output),
-                Step::Wait(pause_ms) => {
+                Ok(Step::Done(output)) => return Ok(output),
+                Ok(Step::Wait(pause_ms)) => {
                     tokio::select! {
                         () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
-                        () = cancel.cancelled() => {}
+                        () = stopped() => {}
                     }
                     continue;
                 }
-                Step::Send(request) => tokio::select! {
+                Ok(Step::Send(request)) => tokio::select! {
                     answer = transport.send(request) => answer,
                     // A reply that nobody waits for is a lost one, and those are provided for.
-                    () = cancel.cancelled() => continue,
+                    () = stopped() => continue,
                 },
+                Err(error) => return end(machine, error),
             };
-            (machine, ()) = match answer {
+            let taken;
+            (machine, taken) = match answer {
                 Ok(response) => self.with(machine, move |machine| machine.answer(response)).await?,
                 Err(error) => {
                     tracing::debug!(%error, "no answer from the office");
                     self.with(machine, M::failed).await?
                 }
             };
+            if let Err(error) = taken {
+                return end(machine, error);
+            }
             if let Some(now) = machine.progress() {
                 progress(now);
             }
@@ -322,9 +357,9 @@ impl Device {
         &self,
         mut machine: M,
         step: impl FnOnce(&mut M) -> Result<T, Error> + Send + 'static,
-    ) -> Result<(M, T), Error> {
+    ) -> Result<(M, Result<T, Error>), Error> {
         self.blocking(move || {
-            let value = step(&mut machine)?;
+            let value = step(&mut machine);
             Ok((machine, value))
         })
         .await

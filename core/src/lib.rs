@@ -21,6 +21,7 @@
 //!
 //! Clock, randomness, transport and disk are injected, so the fleet simulator runs the shipped code.
 
+pub mod anchor;
 pub mod blob;
 pub mod clock;
 pub mod config;
@@ -34,6 +35,7 @@ pub mod files;
 #[cfg(test)]
 mod fixture;
 pub mod http;
+mod pause;
 pub mod projection;
 pub mod read;
 pub mod search;
@@ -47,6 +49,7 @@ pub mod work;
 pub use fieldsync_protocol as protocol;
 pub use fieldsync_protocol::{Fields, FieldsExt, Hash, PersonId, RecordId, Value, fields};
 
+pub use anchor::{Anchor, AnchorError, FileAnchor};
 pub use blob::Fetched;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
@@ -56,6 +59,6 @@ pub use edit::{ConflictEntry, Context, Draft, Edited, Landing, Resolution};
 pub use enrol::{Identity, Invitation};
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::Error;
-pub use files::{Files, Medium, SystemFiles};
+pub use files::{Files, Hold, Medium, SystemFiles};
 pub use http::{Cancel, HttpTransport, Transport, TransportError};
 pub use sync::{Ended, Phase, Progress, Receipt, Request, Response, Session, Step};

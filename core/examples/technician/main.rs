@@ -16,9 +16,10 @@ mod work;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
-use fieldsync::{Config, Device};
+use fieldsync::{Config, Device, FileAnchor};
 use serde_json::Value;
 
 use args::{Arguments, Command};
@@ -64,6 +65,10 @@ fn run(arguments: Arguments) -> Result<Answer, Failure> {
     let mut config = Config::new(&arguments.dir);
     config.start_over = arguments.start_over;
     config.allow_insecure = arguments.insecure;
+    // Beside the folder, so that a copy of the folder is found out.
+    let mut anchor = arguments.dir.into_os_string();
+    anchor.push(".anchor");
+    config.anchor = Some(Arc::new(FileAnchor::new(anchor)));
     let device = Device::open(config)?;
     let zone = arguments.utc_offset;
     let answer = answer(&device, arguments.command, zone, arguments.json);

@@ -9,7 +9,9 @@ use crate::error::Error;
 
 /// This incarnation of the store.
 pub(crate) const REPLICA: &str = "replica";
-/// The server epoch the replica id belongs to.
+/// What the store accepts as its anchor.
+pub(crate) const ANCHOR: &str = "anchor";
+/// The server epoch the replica id belongs to; 0 for none yet.
 pub(crate) const EPOCH: &str = "epoch";
 /// The sealed token of the last acknowledged push.
 pub(crate) const TOKEN: &str = "token";

@@ -4,6 +4,7 @@
 //! error, and a damaged file is set aside, never deleted, never replaced by an empty store that passes for it. Nothing
 //! here knows a network; the rules of merging are called, not written, here.
 
+pub(crate) mod asked;
 pub(crate) mod blob;
 pub(crate) mod drawer;
 pub(crate) mod meta;
@@ -12,12 +13,14 @@ mod open;
 pub(crate) mod pending;
 pub(crate) mod record;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
+use crate::files::Hold;
 
 pub(crate) use record::{all_of_kind, below, shown};
 
@@ -27,20 +30,50 @@ const READERS_KEPT: usize = 4;
 /// An open store.
 pub(crate) struct Store {
     place: open::Place,
-    writer: Mutex<Option<Connection>>,
+    clock: Arc<dyn Clock>,
+    gate: Mutex<Gate>,
+    idle: Condvar,
+    // Before the writer, so that the writer closes last: only a connection that may write leaves one file behind.
     readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Option<Connection>>,
+    hold: Mutex<Option<Hold>>,
+}
+
+/// Who may work in the store, and how many do.
+#[derive(Debug, Default)]
+struct Gate {
+    mode: Mode,
+    inside: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Open,
+    Paused,
+    Closed,
 }
 
 impl Store {
     /// Opens the store in the folder of `config`, making it when there is none.
     pub(crate) fn open(config: &Config) -> Result<Self, Error> {
         let place = open::Place::of(config);
+        let hold = place.hold()?;
         let writer = place.open(config.clock.now_ms(), config.start_over)?;
-        Ok(Self { place, writer: Mutex::new(Some(writer)), readers: Mutex::default() })
+        Ok(Self {
+            place,
+            clock: Arc::clone(&config.clock),
+            gate: Mutex::default(),
+            idle: Condvar::new(),
+            readers: Mutex::default(),
+            writer: Mutex::new(Some(writer)),
+            hold: Mutex::new(Some(hold)),
+        })
     }
 
     /// Reads one snapshot: whatever commits meanwhile is not seen.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let _inside = self.enter()?;
         let mut connection = self.reader()?;
         let result = {
             let snapshot = connection.transaction().map_err(Error::from);
@@ -57,27 +90,90 @@ impl Store {
 
     /// Writes one transaction: everything `work` did is committed, or nothing.
     pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let mut writer = lock(&self.writer);
-        let connection = writer.as_mut().ok_or(Error::Closed)?;
-        let result = transact(connection, work);
-        drop(writer);
+        let _inside = self.enter()?;
+        let result = self.writer().and_then(|mut writer| {
+            let connection = writer.as_mut().ok_or(Error::Closed)?;
+            transact(connection, work)
+        });
         self.note_damage(result)
+    }
+
+    /// Waits for what is under way, then closes every connection and lets go of every file. Until [`Store::resume`],
+    /// calls fail with [`Error::Paused`].
+    pub(crate) fn pause(&self) -> Result<(), Error> {
+        self.shut(Mode::Paused)
+    }
+
+    /// Lets calls in again; the first of them opens the store.
+    pub(crate) fn resume(&self) -> Result<(), Error> {
+        let mut gate = lock(&self.gate);
+        match gate.mode {
+            Mode::Closed => Err(Error::Closed),
+            Mode::Paused | Mode::Open => {
+                gate.mode = Mode::Open;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the store is paused.
+    pub(crate) fn is_paused(&self) -> bool {
+        lock(&self.gate).mode == Mode::Paused
     }
 
     /// Closes every connection; later calls fail with [`Error::Closed`].
     pub(crate) fn close(&self) {
-        lock(&self.readers).clear();
-        lock(&self.writer).take();
+        let _ = self.shut(Mode::Closed);
+    }
+
+    fn shut(&self, mode: Mode) -> Result<(), Error> {
+        let mut gate = lock(&self.gate);
+        if gate.mode == Mode::Closed {
+            return if mode == Mode::Closed { Ok(()) } else { Err(Error::Closed) };
+        }
+        gate.mode = mode;
+        while gate.inside > 0 {
+            gate = self.idle.wait(gate).unwrap_or_else(PoisonError::into_inner);
+        }
+        // Under the gate, so that nobody who was let in again finds half of it.
+        if gate.mode != Mode::Open {
+            lock(&self.readers).clear();
+            lock(&self.writer).take();
+            lock(&self.hold).take();
+        }
+        Ok(())
+    }
+
+    fn enter(&self) -> Result<Inside<'_>, Error> {
+        let mut gate = lock(&self.gate);
+        match gate.mode {
+            Mode::Open => gate.inside += 1,
+            Mode::Paused => return Err(Error::Paused),
+            Mode::Closed => return Err(Error::Closed),
+        }
+        Ok(Inside(self))
+    }
+
+    /// The writer, opened again when the store was paused meanwhile.
+    fn writer(&self) -> Result<MutexGuard<'_, Option<Connection>>, Error> {
+        let mut writer = lock(&self.writer);
+        if writer.is_none() {
+            let hold = self.place.hold()?;
+            *writer = Some(self.place.open_again(self.clock.now_ms())?);
+            *lock(&self.hold) = Some(hold);
+        }
+        Ok(writer)
     }
 
     fn reader(&self) -> Result<Connection, Error> {
-        if lock(&self.writer).is_none() {
-            return Err(Error::Closed);
+        if let Some(connection) = lock(&self.readers).pop() {
+            return Ok(connection);
         }
-        match lock(&self.readers).pop() {
-            Some(connection) => Ok(connection),
-            None => self.place.reader(),
+        // A writer is there before any reader: it recovers what a kill left behind.
+        if lock(&self.hold).is_none() {
+            drop(self.writer()?);
         }
+        self.place.reader()
     }
 
     /// Damage found while working makes the next opening examine the whole file.
@@ -88,6 +184,19 @@ impl Store {
             self.place.mark_suspect();
         }
         result
+    }
+}
+
+/// A call that works in the store.
+struct Inside<'s>(&'s Store);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let mut gate = lock(&self.0.gate);
+        gate.inside -= 1;
+        if gate.inside == 0 {
+            self.0.idle.notify_all();
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::files::{Files, Medium};
+use crate::files::{Files, Hold, Medium};
 
 mod embedded {
     refinery::embed_migrations!("src/store/migrations");
@@ -20,6 +20,8 @@ const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 const KEPT: &str = "damaged-";
 /// Left behind when damage is found while working, so that the next opening examines the file.
 const SUSPECT: &str = "suspect";
+/// Locked by whoever has the store open.
+const HOLD: &str = "lock";
 /// The first SQLite without the WAL reset defect.
 const SQLITE_MINIMUM: i32 = 3_051_003;
 /// Statements kept prepared: about as many as the engine has.
@@ -34,6 +36,21 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn of(config: &Config) -> Self {
         Self { dir: config.dir.clone(), medium: config.medium.clone() }
+    }
+
+    /// Holds the folder for this opening, until the guard is dropped or the process ends.
+    pub(super) fn hold(&self) -> Result<Hold, Error> {
+        self.files().make_dir(&self.dir)?;
+        self.files().hold(&self.dir.join(HOLD))?.ok_or(Error::InUse)
+    }
+
+    /// Opens the writer of a store that was open before. One that is gone meanwhile is not begun anew.
+    pub(super) fn open_again(&self, now_ms: i64) -> Result<Connection, Error> {
+        if self.files().exists(&self.file("")) {
+            self.open(now_ms, false)
+        } else {
+            Err(Error::Defect("store_vanished"))
+        }
     }
 
     /// Opens the writer. See the promises of [`super`].
@@ -135,26 +152,20 @@ impl Place {
 }
 
 fn configure(connection: &Connection) -> Result<(), Error> {
-    connection.busy_timeout(std::time::Duration::from_secs(10))?; // another process of the app may hold the lock
+    connection.busy_timeout(std::time::Duration::from_secs(10))?; // a tool that looks into the file may hold the lock
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?; // nothing corrupts the file through SQL
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?; // a misspelt column is an error, not a text
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     connection.pragma_update(None, "trusted_schema", false)?; // a planted schema runs nothing
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cell_size_check", true)?; // finds damage before it spreads
-    // A call that returned survives a power cut. Of a log, `extra` asks no more than `full` does; but the journal of the
-    // very first transaction, before there is a log, must not come back and undo it when its removal was not synced.
-    connection.pragma_update(None, "synchronous", synchronous())?;
+    connection.pragma_update(None, "synchronous", "full")?; // a call that returned survives a power cut
     if cfg!(target_vendor = "apple") {
         connection.pragma_update(None, "fullfsync", true)?; // fsync alone does not reach the disk there
         connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     }
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     Ok(())
-}
-
-fn synchronous() -> &'static str {
-    if fieldsync_protocol::planted!("synchronous-normal") { "normal" } else { "extra" }
 }
 
 /// Checks the structure of the whole file; a failed check reads as damage.

@@ -1,5 +1,5 @@
 //! A new replica id: what happens when the office finds that this store is a copy of another, or that its replica id
-//! belongs to an earlier epoch.
+//! belongs to an earlier epoch, or when the anchor says so ([`crate::anchor`]).
 //!
 //! Pending edits get new dots, except those the office has. Contexts keep of the old id only what the office has, and
 //! follow re-stamped dots; that goes for versions, too, that screens opened before and present later. The worst that
@@ -33,6 +33,9 @@ pub(crate) struct Restamp {
     known: BTreeMap<RecordId, Vec<Dot>>,
     /// Counters of the old id that got one of the new id, by record.
     moved: BTreeMap<RecordId, Vec<(Dot, u64)>>,
+    /// Dots of the old id that the office turned out to have under an earlier one, by record.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    back: BTreeMap<RecordId, Vec<(Dot, Dot)>>,
 }
 
 impl Restamp {
@@ -51,7 +54,23 @@ impl Restamp {
                 capped.add(Dot { replica: self.new, counter: *counter });
             }
         }
+        for (dot, earlier) in self.back.get(&id).into_iter().flatten() {
+            if context.covers(*dot) {
+                capped.add(*earlier);
+            }
+        }
         capped
+    }
+
+    /// The dot of a pending edit after the change.
+    fn dot(&self, id: RecordId, dot: Dot) -> Dot {
+        let moved = self.moved.get(&id).into_iter().flatten().find(|(old, _)| *old == dot);
+        let back = self.back.get(&id).into_iter().flatten().find(|(old, _)| *old == dot);
+        match (moved, back) {
+            (Some((_, counter)), _) => Dot { replica: self.new, counter: *counter },
+            (None, Some((_, earlier))) => *earlier,
+            (None, None) => dot,
+        }
     }
 }
 
@@ -80,45 +99,110 @@ pub(crate) fn bring_over(connection: &Connection, id: RecordId, context: &Contex
 
 /// Takes a new replica id. `known` are the dots among those sent that the office has.
 pub(super) fn again(work: &mut Work<'_>, new: ReplicaId, known: &[SentDot]) -> Result<(), Error> {
-    let old: ReplicaId = meta::get(work.tx, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?;
-    let pending = store::pending::places(work.tx)?;
-    let mut restamp = Restamp { old, new, tops: tops(work.tx, old)?, known: BTreeMap::new(), moved: BTreeMap::new() };
+    let mut restamp = begin(work, new)?;
     for sent in known {
         restamp.known.entry(sent.record).or_default().push(sent.dot);
     }
-    work.tx.prepare_cached("update record set counter = 0 where counter > 0")?.execute([])?;
-    meta::set(work.tx, meta::FLOOR, &0_u64)?;
     let mut counters: BTreeMap<RecordId, u64> = BTreeMap::new();
-    for (id, edit, _) in &pending {
-        let is_known = restamp.known.get(id).is_some_and(|dots| dots.contains(&edit.dot));
+    for (id, edit, _) in store::pending::places(work.tx)? {
+        let is_known = restamp.known.get(&id).is_some_and(|dots| dots.contains(&edit.dot));
         if !is_known {
-            let counter = counters.entry(*id).or_insert(0);
+            let counter = counters.entry(id).or_insert(0);
             *counter += 1;
-            restamp.moved.entry(*id).or_default().push((edit.dot, *counter));
+            restamp.moved.entry(id).or_default().push((edit.dot, *counter));
         }
     }
+    finish(work, &restamp)
+}
+
+/// Takes a new replica id because this store may be a copy. Which dots of the old one the office has is not known, so
+/// all of them move, and the office is asked before anything is pushed. Counters stay: what covered an edit that was
+/// sent, and replaced since, goes on covering it.
+pub(crate) fn doubt(work: &mut Work<'_>, new: ReplicaId) -> Result<(), Error> {
+    let mut restamp = begin(work, new)?;
+    let old = restamp.old;
+    let pending = store::pending::places(work.tx)?.into_iter();
+    let pending = pending.map(|(id, edit, _)| SentDot { record: id, dot: edit.dot, content: edit.content() });
+    let mut dots: Vec<SentDot> = store::pending::sent_dots(work.tx)?.into_iter().chain(pending).collect();
+    dots.retain(|sent| sent.dot.replica == old);
+    // While the office is still to be asked, nobody ever pushed under the old id: there is nothing new to ask.
+    let is_asking = store::asked::is_any(work.tx)?;
+    for sent in &dots {
+        if !is_asking {
+            store::asked::add(work.tx, sent)?;
+        }
+        restamp.moved.entry(sent.record).or_default().push((sent.dot, sent.dot.counter));
+    }
+    for (id, dots) in store::asked::all(work.tx)? {
+        let moved = restamp.moved.entry(id).or_default();
+        moved.extend(dots.into_iter().map(|dot| (Dot { replica: old, counter: dot.counter }, dot.counter)));
+    }
+    for moved in restamp.moved.values_mut() {
+        moved.sort_unstable();
+        moved.dedup();
+    }
+    if store::asked::is_any(work.tx)? {
+        // The new id belongs to no epoch before the office has answered.
+        meta::set(work.tx, meta::EPOCH, &0_u64)?;
+    }
+    finish(work, &restamp)
+}
+
+/// Ends the doubt: takes the replica id under which this store goes on. What the office has gets its dot back.
+pub(super) fn conclude(work: &mut Work<'_>, new: ReplicaId) -> Result<(), Error> {
+    let mut restamp = begin(work, new)?;
+    let old = restamp.old;
+    for (id, dots) in store::asked::known(work.tx)? {
+        let back = dots.into_iter().map(|dot| (Dot { replica: old, counter: dot.counter }, dot));
+        restamp.back.insert(id, back.collect());
+    }
+    let mut counters: BTreeMap<RecordId, u64> = BTreeMap::new();
+    for (id, edit, _) in store::pending::places(work.tx)? {
+        let is_back = restamp.back.get(&id).is_some_and(|dots| dots.iter().any(|(dot, _)| *dot == edit.dot));
+        if edit.dot.replica == old && !is_back {
+            let counter = counters.entry(id).or_insert(0);
+            *counter += 1;
+            restamp.moved.entry(id).or_default().push((edit.dot, *counter));
+        }
+    }
+    store::asked::clear(work.tx)?;
+    finish(work, &restamp)
+}
+
+fn begin(work: &Work<'_>, new: ReplicaId) -> Result<Restamp, Error> {
+    let old: ReplicaId = meta::get(work.tx, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?;
+    let tops = tops(work.tx, old)?;
+    Ok(Restamp { old, new, tops, known: BTreeMap::new(), moved: BTreeMap::new(), back: BTreeMap::new() })
+}
+
+fn finish(work: &mut Work<'_>, restamp: &Restamp) -> Result<(), Error> {
+    work.tx.prepare_cached("update record set counter = 0 where counter > 0")?.execute([])?;
+    // A record that was evicted has no row for its counter.
+    let mut floor = 0_u64;
+    for (id, moved) in &restamp.moved {
+        if store::record::kind_of(work.tx, *id)?.is_none() {
+            floor = moved.iter().map(|(_, counter)| *counter).fold(floor, u64::max);
+        }
+    }
+    meta::set(work.tx, meta::FLOOR, &floor)?;
+    let pending = store::pending::places(work.tx)?;
     store::pending::clear(work.tx)?;
     for (id, edit, place) in pending {
-        store::pending::add(work.tx, id, &stamped_again(&restamp, id, edit), Some(place))?;
+        let (dot, context) = (restamp.dot(id, edit.dot), restamp.cap(id, &edit.context));
+        store::pending::add(work.tx, id, &Edit { dot, context, ..edit }, Some(place))?;
     }
-    for (id, counter) in counters {
-        work.set_counter(id, counter)?;
+    for (id, moved) in &restamp.moved {
+        work.set_counter(*id, moved.iter().map(|(_, counter)| *counter).max().unwrap_or(0))?;
     }
-    cap_drawer(work.tx, &restamp)?;
-    remember(work.tx, &restamp)?;
-    meta::set(work.tx, meta::REPLICA, &new)?;
+    cap_drawer(work.tx, restamp)?;
+    remember(work.tx, restamp)?;
+    meta::set(work.tx, meta::REPLICA, &restamp.new)?;
     meta::clear(work.tx, meta::TOKEN)?;
     store::pending::forget_sent(work.tx)?;
     for id in store::pending::records(work.tx, usize::MAX >> 1)? {
         work.recompute(id)?;
     }
     Ok(())
-}
-
-fn stamped_again(restamp: &Restamp, id: RecordId, edit: Edit) -> Edit {
-    let moved = restamp.moved.get(&id).into_iter().flatten().find(|(dot, _)| *dot == edit.dot);
-    let dot = moved.map_or(edit.dot, |(_, counter)| Dot { replica: restamp.new, counter: *counter });
-    Edit { dot, context: restamp.cap(id, &edit.context), ..edit }
 }
 
 /// How far *theirs* includes `replica`, of every record that includes it at all.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Sealed};
+use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Sealed, SentDot};
 use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::kinds::TABLE_VERSION;
 use fieldsync_protocol::limits::{PUSH_IDS_MAX, PUSH_RECORDS_MAX};
@@ -27,16 +27,22 @@ use crate::store::{self, meta};
 /// Rounds that may pass without anything moving before the session gives up.
 const IDLE_ROUNDS_MAX: u32 = 4;
 
+/// Dots asked about in one exchange: some 50 kB.
+const ASKED_MAX: usize = 500;
+
 /// An exchange that was sent and not answered.
 #[derive(Debug)]
 pub(super) struct Sent {
     load: Load,
+    /// Dots the office was asked about; nothing is pushed beside them.
+    asked: Vec<SentDot>,
 }
 
 /// How things stand after a round, to notice when nothing moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mark {
     pending: u32,
+    asked: u32,
     offers: u32,
     cursor: Option<Sealed>,
     skipped: usize,
@@ -56,7 +62,11 @@ impl Session {
     /// a copied store.
     pub(super) fn compose(&mut self) -> Result<Unsigned, Error> {
         let portion = self.portion;
-        let load = self.device.read(|connection| push::load(connection, portion, &self.skipped))?;
+        let asked = self.device.read(|connection| store::asked::open(connection, ASKED_MAX))?;
+        let load = match asked.is_empty() {
+            true => self.device.read(|connection| push::load(connection, portion, &self.skipped))?,
+            false => Load::default(),
+        };
         let push_id = (!load.push.is_empty()).then(|| entropy::push_id(self.device.entropy()));
         let push_id = match push_id {
             Some(push_id) => Some(self.device.write(|tx, _| note_push(tx, push_id, &load))?),
@@ -64,7 +74,7 @@ impl Session {
         };
         let whole = self.whole.iter().copied().take(PUSH_RECORDS_MAX).collect();
         let clock_ms = self.device.now_ms();
-        let exchange = self.device.read(|connection| exchange(connection, &load, push_id, whole, clock_ms))?;
+        let exchange = self.device.read(|connection| exchange(connection, &load, &asked, push_id, whole, clock_ms))?;
         for push in &load.push {
             for edit in &push.edits {
                 if self.counted.insert((push.id, edit.dot)) {
@@ -73,7 +83,7 @@ impl Session {
             }
         }
         let body = wire::pack(&exchange);
-        self.flight = Flight::Exchange(Box::new(Sent { load }));
+        self.flight = Flight::Exchange(Box::new(Sent { load, asked }));
         Ok(Unsigned { body, ..Unsigned::new("POST", EXCHANGE_PATH) })
     }
 
@@ -85,7 +95,12 @@ impl Session {
                 return Ok(());
             }
             Verdict::TooMuch { said, code } => return self.send_less(&sent, said, code),
-            Verdict::End(ended) => return self.end(ended),
+            Verdict::End(ended) => {
+                if ended == Ended::Revoked && !sent.asked.is_empty() {
+                    self.stop_asking()?;
+                }
+                return self.end(ended);
+            }
             Verdict::NotFound => return self.end(Ended::Fault(FaultCode::NotFound)),
             Verdict::Later | Verdict::WrongOffset(_) => return self.pause_after(response),
         }
@@ -116,10 +131,18 @@ impl Session {
             meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
             meta::set(work.tx, meta::OFFSET_MS, &answer.server_ms.saturating_sub(now_ms))?;
             if let Some(known) = &answer.again {
-                identity::again(work, entropy::replica_id(device.entropy()), known)?;
-                receipt.restamps += 1;
+                let new = entropy::replica_id(device.entropy());
+                store::asked::answer(work.tx, &sent.asked, known)?;
+                if sent.asked.is_empty() {
+                    identity::again(work, new, known)?;
+                    receipt.restamps += 1;
+                } else if store::asked::count(work.tx)? == 0 {
+                    identity::conclude(work, new)?;
+                    receipt.restamps += 1;
+                }
             }
-            if answer.again.is_some() || meta::get::<u64>(work.tx, meta::EPOCH)?.unwrap_or(0) == 0 {
+            let has_no_epoch = meta::get::<u64>(work.tx, meta::EPOCH)?.unwrap_or(0) == 0;
+            if (answer.again.is_some() || has_no_epoch) && !store::asked::is_any(work.tx)? {
                 meta::set(work.tx, meta::EPOCH, &answer.epoch)?;
             }
             if answer.again.is_some() && answer.cursor.is_none() {
@@ -154,6 +177,17 @@ impl Session {
         Ok(after)
     }
 
+    /// Nobody will answer what this store asks, and what it holds must reach the office nevertheless: as what is new.
+    fn stop_asking(&mut self) -> Result<(), Error> {
+        let new = entropy::replica_id(self.device.entropy());
+        self.device.change(|work| {
+            store::asked::give_up(work.tx)?;
+            identity::conclude(work, new)
+        })?;
+        self.receipt.restamps += 1;
+        Ok(())
+    }
+
     /// Decides between another round and the lane of blobs.
     fn go_on(&mut self, after: After) -> Result<(), Error> {
         let (more, whole) = match after {
@@ -165,13 +199,15 @@ impl Session {
         let mark = self.device.read(|connection| {
             Ok(Mark {
                 pending: store::pending::count(connection)?,
+                asked: store::asked::count(connection)?,
                 offers: store::offer::count(connection)?,
                 cursor: meta::get(connection, meta::CURSOR)?,
                 skipped,
                 wholes,
             })
         })?;
-        let has_more = more || mark.offers > 0 || self.device.read(|connection| self.has_work(connection))?;
+        let has_more =
+            more || mark.offers > 0 || mark.asked > 0 || self.device.read(|connection| self.has_work(connection))?;
         self.idle_rounds = if self.mark.as_ref() == Some(&mark) { self.idle_rounds + 1 } else { 0 };
         self.mark = Some(mark);
         if !has_more {
@@ -241,12 +277,14 @@ fn note_push(connection: &Connection, push_id: PushId, load: &Load) -> Result<Pu
 fn exchange(
     connection: &Connection,
     load: &Load,
+    asked: &[SentDot],
     push_id: Option<PushId>,
     whole: Vec<RecordId>,
     clock_ms: i64,
 ) -> Result<Exchange, Error> {
     let mut sent_dots = store::pending::sent_dots(connection)?;
     sent_dots.retain(|sent| !load.dots.contains(sent));
+    sent_dots.extend_from_slice(asked);
     Ok(Exchange {
         replica: meta::get(connection, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?,
         epoch: meta::get(connection, meta::EPOCH)?.unwrap_or(0),

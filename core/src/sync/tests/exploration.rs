@@ -25,6 +25,8 @@ struct Faults {
     restores: bool,
     /// Whether the operator forgets to say that the office was restored.
     unsaid: bool,
+    /// Whether phones have anchors, so that copies know themselves, and old images are put back.
+    anchors: bool,
 }
 
 struct Screen {
@@ -50,6 +52,10 @@ struct Fleet {
     restores: u32,
     /// New replica ids that phones took: only the store that receives a verdict acts on it.
     restamps: u32,
+    /// Images of phones' stores.
+    images: Vec<(usize, tempfile::TempPath)>,
+    /// Whether a phone was copied that was still asking: what it had entered may arrive from both.
+    has_copied_doubt: bool,
 }
 
 impl Fleet {
@@ -58,7 +64,11 @@ impl Fleet {
             chance: SeededEntropy::new(seed),
             faults,
             office: Office::new(),
-            phones: vec![Phone::new(1), Phone::new(2)],
+            phones: [1, 2]
+                .map(|number| if faults.anchors { Phone::anchored(number) } else { Phone::new(number) })
+                .into(),
+            images: Vec::new(),
+            has_copied_doubt: false,
             screens: Vec::new(),
             late: Vec::new(),
             edits: BTreeMap::new(),
@@ -164,22 +174,50 @@ impl Fleet {
 
     fn copy_phone(&mut self, phone: usize) {
         if self.faults.copies && self.phones.len() < 4 {
+            self.has_copied_doubt |= self.is_in_doubt(phone);
             let copy = self.phones[phone].copy();
             self.phones.push(copy);
             self.copies += 1;
         }
     }
 
+    fn is_in_doubt(&self, phone: usize) -> bool {
+        self.phones[phone].device.read(store::asked::is_any).unwrap()
+    }
+
+    fn take_image(&mut self, phone: usize) {
+        self.has_copied_doubt |= self.is_in_doubt(phone);
+        let image = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        self.phones[phone].back_up(&image);
+        self.images.push((phone, image));
+    }
+
+    /// Puts an old image back on the phone it was taken of; what only the phone held since then is gone.
+    fn put_back(&mut self) {
+        if !self.faults.anchors || !self.faults.copies || self.images.is_empty() {
+            return;
+        }
+        let (phone, image) = self.images.swap_remove(self.roll(self.images.len() as u64) as usize);
+        self.screens.retain(|screen| screen.phone != phone);
+        self.phones[phone].put_back(&image);
+        self.copies += 1;
+        let held = self.held(self.office.records.clone());
+        self.forgiven.extend(self.edits.keys().filter(|text| !held.contains(*text)).cloned());
+    }
+
+    /// Every text that an office with these records or any phone holds.
+    fn held(&self, records: BTreeMap<RecordId, Record>) -> BTreeSet<String> {
+        let mut held = BTreeSet::new();
+        for (id, group) in REPORTS.iter().flat_map(|number| GROUPS.map(|group| (id(*number), group))) {
+            held.extend(texts(records.get(&id), group));
+            held.extend(self.phones.iter().flat_map(|phone| phone.texts(id, group)));
+        }
+        held
+    }
+
     fn restore(&mut self, image: Option<&Office>) {
         let Some(image) = image.filter(|_| self.faults.restores) else { return };
-        let held: BTreeSet<String> = REPORTS
-            .iter()
-            .flat_map(|number| GROUPS.map(|group| (id(*number), group)))
-            .flat_map(|(id, group)| {
-                let phones = self.phones.iter().flat_map(move |phone| phone.texts(id, group));
-                phones.chain(texts(image.records.get(&id), group)).collect::<Vec<_>>()
-            })
-            .collect();
+        let held = self.held(image.records.clone());
         self.forgiven.extend(self.edits.keys().filter(|text| !held.contains(*text)).cloned());
         let epoch = self.office.epoch;
         self.office = self.office.restored(image);
@@ -206,6 +244,8 @@ impl Fleet {
                 81..86 => self.copy_phone(phone),
                 86..90 => image = Some(self.office.clone()),
                 90..92 => self.restore(image.as_ref()),
+                97 => self.take_image(phone),
+                98 => self.put_back(),
                 92..97 if self.office.locked.is_empty() => {
                     self.office.locked.insert(LOCKED.to_owned());
                 }
@@ -233,6 +273,15 @@ impl Fleet {
         let mut errors = Vec::new();
         if self.office.unsealed > 0 {
             errors.push("offer without a seal".to_owned());
+        }
+        if self.faults.anchors && !self.has_copied_doubt && self.restores == 0 {
+            // What is never refused arrives once, whoever pushes it.
+            for number in REPORTS {
+                let texts = texts(self.office.records.get(&id(number)), "hazards");
+                if texts.iter().collect::<BTreeSet<_>>().len() != texts.len() {
+                    errors.push(format!("{number} has something twice: {texts:?}"));
+                }
+            }
         }
         if self.restamps > 0 && self.copies == 0 && self.restores == 0 {
             errors.push("false alarm".to_owned());
@@ -309,5 +358,20 @@ fn offices_restored_without_a_word_are_refilled() {
 
 #[test]
 fn copied_phones_and_restored_offices_together_lose_nothing() {
-    explore(4_000_000..4_000_000 + days(), Faults { copies: true, restores: true, unsaid: false });
+    explore(4_000_000..4_000_000 + days(), Faults { copies: true, restores: true, ..Faults::default() });
+}
+
+#[test]
+fn phones_with_anchors_lose_nothing_and_raise_no_alarm() {
+    explore(5_000_000..5_000_000 + days(), Faults { anchors: true, ..Faults::default() });
+}
+
+#[test]
+fn copies_and_old_images_that_know_themselves_lose_nothing_and_bring_nothing_twice() {
+    explore(6_000_000..6_000_000 + days(), Faults { anchors: true, copies: true, ..Faults::default() });
+}
+
+#[test]
+fn copies_that_know_themselves_and_restored_offices_together_lose_nothing() {
+    explore(7_000_000..7_000_000 + days(), Faults { anchors: true, copies: true, restores: true, unsaid: false });
 }

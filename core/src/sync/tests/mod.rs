@@ -1,5 +1,6 @@
 //! Stories of one or two devices with a small office in memory that follows the rules of the exchange.
 
+mod anchor;
 mod blobs;
 mod exploration;
 mod http;
@@ -9,9 +10,9 @@ mod pulling;
 mod pushing;
 mod signing;
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ed25519_dalek::SigningKey;
 use fieldsync_protocol::enrol::Certificate;
@@ -22,7 +23,7 @@ use self::office::Office;
 use super::{Receipt, Response, Session, Step};
 use crate::entropy::SeededEntropy;
 use crate::store::{self, meta};
-use crate::{Clock, Config, Context, Device, Draft};
+use crate::{Anchor, AnchorError, Clock, Config, Context, Device, Draft};
 
 const MORNING_MS: i64 = 1_750_000_000_000;
 
@@ -42,14 +43,39 @@ static SEED: AtomicU64 = AtomicU64::new(1);
 struct Phone {
     device: Device,
     dir: PathBuf,
+    /// Outside the folder, so no copy has it.
+    anchor: Option<Arc<Pocket>>,
     _folder: Arc<TempDir>,
+}
+
+/// An anchor that a test can look at, lose and cut off.
+#[derive(Debug, Default)]
+struct Pocket(Mutex<Option<Vec<u8>>>);
+
+impl Anchor for Pocket {
+    fn load(&self) -> Result<Option<Vec<u8>>, AnchorError> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    fn save(&self, value: &[u8]) -> Result<(), AnchorError> {
+        *self.0.lock().unwrap() = Some(value.to_vec());
+        Ok(())
+    }
 }
 
 impl Phone {
     fn new(number: u8) -> Self {
+        Self::with(number, None)
+    }
+
+    fn anchored(number: u8) -> Self {
+        Self::with(number, Some(Arc::default()))
+    }
+
+    fn with(number: u8, anchor: Option<Arc<Pocket>>) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let dir = folder.path().join("phone");
-        let phone = Self { device: open(&dir), dir, _folder: folder };
+        let phone = Self { device: open(&dir, &anchor), dir, anchor, _folder: folder };
         let (root, key) = (SigningKey::from_bytes(&[9; 32]), SigningKey::from_bytes(&[number; 32]));
         let public = |key: &SigningKey| PublicKey(key.verifying_key().to_bytes());
         let person = PersonId::from_bytes([office::ME; 16]);
@@ -70,7 +96,7 @@ impl Phone {
     /// The process dies and starts again.
     fn kill(&mut self) {
         self.device.close();
-        self.device = open(&self.dir);
+        self.device = open(&self.dir, &self.anchor);
     }
 
     /// The phone's storage copied into another phone, as a restored backup does.
@@ -78,11 +104,23 @@ impl Phone {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let dir = folder.path().join("phone");
         std::fs::create_dir_all(dir.join("blobs")).unwrap();
-        let target = dir.join("fieldsync.db");
+        self.back_up(&dir.join("fieldsync.db"));
+        let anchor = self.anchor.as_ref().map(|_| Arc::default());
+        Self { device: open(&dir, &anchor), dir, anchor, _folder: folder }
+    }
+
+    /// Writes an image of the store.
+    fn back_up(&self, target: &Path) {
         self.device
-            .read(|connection| Ok(connection.backup("main", &target, None::<fn(rusqlite::backup::Progress)>)?))
+            .read(|connection| Ok(connection.backup("main", target, None::<fn(rusqlite::backup::Progress)>)?))
             .unwrap();
-        Self { device: open(&dir), dir, _folder: folder }
+    }
+
+    /// Puts an image of the store back on the same phone.
+    fn put_back(&mut self, image: &Path) {
+        self.device.close();
+        std::fs::copy(image, self.dir.join("fieldsync.db")).unwrap();
+        self.device = open(&self.dir, &self.anchor);
     }
 
     /// Syncs until the session is done, over a wire that loses nothing.
@@ -156,10 +194,11 @@ fn field(group: &str) -> &'static str {
     }
 }
 
-fn open(dir: &std::path::Path) -> Device {
+fn open(dir: &Path, anchor: &Option<Arc<Pocket>>) -> Device {
     let mut config = Config::new(dir);
     config.clock = Arc::new(TickingClock(AtomicI64::new(MORNING_MS)));
     config.entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed)));
+    config.anchor = anchor.clone().map(|anchor| anchor as Arc<dyn Anchor>);
     Device::open(config).unwrap()
 }
 
