@@ -44,7 +44,7 @@ pub fn moor(office: &Office, path: &Path, files: &dyn Files) -> Result<bool, Anc
         let is_fresh = accepted.is_empty() && known.is_none();
         let is_older = !is_fresh && !known.as_ref().is_some_and(|value| accepted.contains(value));
         if is_older {
-            txn.set_epoch(new_epoch(&inner, tenant.epoch))?;
+            txn.begin_epoch(new_epoch(&inner, tenant.epoch), inner.now_ms())?;
         }
         txn.set_anchors(&known.into_iter().chain([next]).collect::<Vec<_>>())?;
         Ok::<_, StoreError>(is_older)

@@ -311,9 +311,9 @@ fn prepare(
 }
 
 fn begin_epoch(office: &Office, latest: u64) -> Result<u64, StoreError> {
-    let epoch = new_epoch(office, latest);
+    let (epoch, now_ms) = (new_epoch(office, latest), office.now_ms());
     office.write(move |txn| {
-        txn.set_epoch(epoch)?;
+        txn.begin_epoch(epoch, now_ms)?;
         txn.set_anchors(&[])?;
         Ok(epoch)
     })

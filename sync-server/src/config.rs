@@ -57,6 +57,8 @@ pub enum Command {
     Backup(cli::backup::BackupArgs),
     /// Put a backup in place of the database and open a new epoch.
     Restore(cli::restore::RestoreArgs),
+    /// Tell what the last restore came to: who has returned, what came back, what nobody holds.
+    Recovery(cli::recovery::RecoveryArgs),
     /// Check the database, the history's chain, every record, every sum, every signature and every blob.
     Verify(cli::verify::VerifyArgs),
 }

@@ -24,6 +24,7 @@ pub mod office;
 pub mod password;
 pub mod people;
 pub mod qr;
+pub mod recovery;
 pub mod revocations;
 pub mod server;
 pub mod store;

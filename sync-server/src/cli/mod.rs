@@ -8,6 +8,7 @@ pub mod device;
 pub mod enrol;
 pub mod explain;
 pub mod import;
+pub mod recovery;
 pub mod restore;
 pub mod serve;
 mod table;
@@ -51,6 +52,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Restore(args) => restore::run(args),
+        Command::Recovery(args) => recovery::run(args),
         Command::Verify(args) => verify::run(args),
     }
 }

@@ -47,7 +47,8 @@ pub fn run(args: RestoreArgs) -> anyhow::Result<ExitCode> {
         restored.devices
     );
     say!(
-        "What nobody holds any more is lost: entries made in the office after the backup, and work of phones that never return."
+        "What nobody holds any more is lost: entries made in the office after the backup, and work of phones that never \
+         return. `fieldsync-server recovery` tells who has returned, what came back and what did not."
     );
     if restored.revoked > 0 {
         say!("{} devices that were revoked after the backup are revoked again.", restored.revoked);

@@ -30,7 +30,7 @@ pub use held::{Held, HeldEdits, RefusedRow};
 pub use history::{Action, Entry, History, Placed};
 pub use records::{Records, Stored};
 pub use scope::{AudienceSum, Scope, ScopeRow};
-pub use tenants::{Tenant, Tenants};
+pub use tenants::{EpochStart, Tenant, Tenants};
 pub use users::{User, Users};
 
 /// Which tenant. One server may serve several; each is a world of its own.

@@ -27,6 +27,8 @@ pub trait Records {
     fn below(&mut self, work_order: RecordId) -> Result<Vec<Record>, StoreError>;
     /// All records of a kind.
     fn of_kind(&mut self, kind: &str) -> Result<Vec<Record>, StoreError>;
+    /// Records that others speak of and that are not here: named, with whoever names them.
+    fn absent(&mut self) -> Result<Vec<(RecordId, RecordId)>, StoreError>;
     /// Stores a record as it stands after a change.
     fn put_record(&mut self, stored: &Stored, work_order: Option<RecordId>) -> Result<(), StoreError>;
     /// The orders that refer to a record.

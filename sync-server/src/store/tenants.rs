@@ -17,14 +17,31 @@ pub struct Tenant {
     pub chain: Hash,
 }
 
+/// Where an epoch began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochStart {
+    /// The epoch.
+    pub epoch: u64,
+    /// When it began, on the office's clock.
+    pub began_ms: i64,
+    /// The last place in history of what was restored.
+    pub sequence: u64,
+    /// The highest place in history that a device's cursor proves for the time before: what lies between was lost.
+    pub claimed: u64,
+}
+
 /// The tenant's own row: epoch, sequence, chain, human numbers, anchors. In a [`super::Store::read`] the writing verbs fail.
 pub trait Tenants {
     /// Which tenant this transaction serves.
     fn tenant_id(&self) -> TenantId;
     /// The tenant's row.
     fn tenant(&mut self) -> Result<Tenant, StoreError>;
-    /// Starts a new epoch.
-    fn set_epoch(&mut self, epoch: u64) -> Result<(), StoreError>;
+    /// Begins a new epoch at the place history has reached.
+    fn begin_epoch(&mut self, epoch: u64, at_ms: i64) -> Result<(), StoreError>;
+    /// Where the latest epoch began; `None` when the office never was restored.
+    fn epoch_start(&mut self) -> Result<Option<EpochStart>, StoreError>;
+    /// Notes that before the latest epoch history had reached at least this place.
+    fn claim_place(&mut self, sequence: u64) -> Result<(), StoreError>;
     /// The values of the anchor file that prove this database was not exchanged for an older one.
     fn anchors(&mut self) -> Result<Vec<String>, StoreError>;
     /// Replaces them.

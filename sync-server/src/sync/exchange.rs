@@ -56,7 +56,7 @@ pub fn exchange(
     let mut tenant = txn.tenant()?;
     if message.epoch == tenant.epoch && office_forgot(txn, tenant.epoch, message, cursor.as_ref(), token.as_ref())? {
         tenant.epoch = new_epoch(office, tenant.epoch);
-        txn.set_epoch(tenant.epoch)?;
+        txn.begin_epoch(tenant.epoch, now_ms)?;
     }
 
     let mut door = Door::open(office);
@@ -82,6 +82,9 @@ pub fn exchange(
 
     if message.epoch != tenant.epoch {
         answer.again = Some(known(txn, message)?);
+        if let Some(cursor) = cursor.filter(|cursor| cursor.epoch == message.epoch) {
+            txn.claim_place(cursor.highest)?;
+        }
     } else {
         let replica = txn.replica(message.replica)?;
         if is_copy(txn, &device, message, replica.as_ref(), token.as_ref())? {

@@ -55,6 +55,20 @@ impl Records for SqliteTxn<'_> {
         bodies.map(|bytes| decode(&bytes?)).collect()
     }
 
+    fn absent(&mut self) -> Result<Vec<(RecordId, RecordId)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "select target, work_order from reference r where tenant = ?1
+                and not exists (select 1 from record where tenant = ?1 and id = r.target)
+             union
+             select work_order, id from record b where tenant = ?1 and work_order is not null
+                and not exists (select 1 from record where tenant = ?1 and id = b.work_order)
+             order by 1, 2",
+        )?;
+        let rows =
+            statement.query_map([self.tenant.0], |row| Ok((column!(row, 0, RecordId), column!(row, 1, RecordId))))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn put_record(&mut self, stored: &Stored, work_order: Option<RecordId>) -> Result<(), StoreError> {
         let record = &stored.record;
         self.connection

@@ -1,9 +1,10 @@
 //! The tenant's row in SQLite.
 
 use fieldsync_protocol::Hash;
+use rusqlite::OptionalExtension;
 
 use super::{SqliteTxn, column};
-use crate::store::{StoreError, Tenant, TenantId, Tenants};
+use crate::store::{EpochStart, StoreError, Tenant, TenantId, Tenants};
 
 impl Tenants for SqliteTxn<'_> {
     fn tenant_id(&self) -> TenantId {
@@ -24,10 +25,40 @@ impl Tenants for SqliteTxn<'_> {
         Ok(tenant)
     }
 
-    fn set_epoch(&mut self, epoch: u64) -> Result<(), StoreError> {
+    fn begin_epoch(&mut self, epoch: u64, at_ms: i64) -> Result<(), StoreError> {
+        let key = (self.tenant.0, epoch as i64);
+        self.connection.prepare_cached("update tenant set epoch = ?2 where tenant = ?1")?.execute(key)?;
         self.connection
-            .prepare_cached("update tenant set epoch = ?2 where tenant = ?1")?
-            .execute((self.tenant.0, epoch as i64))?;
+            .prepare_cached(
+                "insert or replace into epoch (tenant, epoch, began_ms, sequence, claimed)
+                 select tenant, epoch, ?2, sequence, sequence from tenant where tenant = ?1",
+            )?
+            .execute((self.tenant.0, at_ms))?;
+        Ok(())
+    }
+
+    fn epoch_start(&mut self) -> Result<Option<EpochStart>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "select epoch, began_ms, sequence, claimed from epoch where tenant = ?1 order by epoch desc limit 1",
+        )?;
+        let start = statement.query_row([self.tenant.0], |row| {
+            Ok(EpochStart {
+                epoch: row.get::<_, i64>(0)? as u64,
+                began_ms: row.get(1)?,
+                sequence: row.get::<_, i64>(2)? as u64,
+                claimed: row.get::<_, i64>(3)? as u64,
+            })
+        });
+        Ok(start.optional()?)
+    }
+
+    fn claim_place(&mut self, sequence: u64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "update epoch set claimed = max(claimed, ?2)
+                 where tenant = ?1 and epoch = (select max(epoch) from epoch where tenant = ?1)",
+            )?
+            .execute((self.tenant.0, sequence as i64))?;
         Ok(())
     }
 
