@@ -46,4 +46,6 @@ pub const PLANTS: &[Plant] = &[
     plant("leave-unsaid", "S1", "A record that leaves a scope is not named to the devices that have it."),
     plant("reveal-foreign", "S1", "A page contains what hangs below somebody else's orders."),
     plant("ack-before-commit", "D2", "The office answers a push before the transaction is committed."),
+    plant("synchronous-normal", "D1", "A device does not wait for its log to reach the disk."),
+    plant("office-synchronous-normal", "D2", "The office does not wait for its log to reach the disk."),
 ];
