@@ -103,7 +103,9 @@ impl Place {
             examine(&connection)?;
         }
         refuse_newer(&connection)?;
-        embedded::migrations::runner().run(&mut connection).map_err(|error| Error::Migration(Box::new(error)))?;
+        // One transaction with the notes about it: a store migrated and not noted could never be opened again.
+        let migrations = embedded::migrations::runner().set_grouped(true);
+        migrations.run(&mut connection).map_err(|error| Error::Migration(Box::new(error)))?;
         Ok(connection)
     }
 

@@ -96,8 +96,10 @@ impl SqliteStore {
         let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
         let mut connection = connect(&medium, path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
             .map_err(unreadable)?;
+        // One transaction with the notes about it: a database migrated and not noted could never be opened again.
         migrations::migrations::runner()
             .set_abort_missing(true)
+            .set_grouped(true)
             .run(&mut connection)
             .map_err(|source| OpenError::Schema { path: path.to_owned(), source: Box::new(source) })?;
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
