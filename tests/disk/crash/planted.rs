@@ -14,5 +14,5 @@ fn with(plant: &str, test: &str) -> (bool, String) {
 #[test]
 fn a_phone_that_does_not_wait_for_its_log_is_caught() {
     let (passed, said) = with("synchronous-normal", "phone::no_power_cut_loses_an_edit_whose_call_returned");
-    assert!(!passed && said.contains("had returned"), "{said}");
+    assert!(!passed && said.contains("a store that never was"), "{said}");
 }

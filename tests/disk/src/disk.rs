@@ -83,6 +83,7 @@ impl Disk {
         let mut state = self.state();
         state.processes.clear();
         state.opened.clear();
+        state.held.clear();
         state.names = image.names.clone();
     }
 
@@ -92,6 +93,7 @@ impl Disk {
         let mut state = self.state();
         state.processes.clear();
         state.opened.clear();
+        state.held.clear();
         state.names.put(&image.names, is_meant);
     }
 

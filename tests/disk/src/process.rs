@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use fieldsync::files::Hold;
 use fieldsync::{Files, Medium};
 
 use crate::disk::Disk;
@@ -62,6 +63,19 @@ impl Process {
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process").field("number", &self.inner.number).finish_non_exhaustive()
+    }
+}
+
+/// Lets go of a file when it is dropped, unless the process that held it is gone.
+struct Guard {
+    disk: Disk,
+    file: String,
+    number: u64,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.disk.state().held.retain(|file, (_, number)| *file != self.file || *number != self.number);
     }
 }
 
@@ -148,5 +162,20 @@ impl Files for Process {
 
     fn remove(&self, file: &Path) -> io::Result<()> {
         self.run(|state, me| state.delete(me, &name(file)))
+    }
+
+    fn hold(&self, file: &Path) -> io::Result<Option<Hold>> {
+        let file = name(file);
+        let number = self.run(|state, me| {
+            let (node, handle) = state.open(me, Some(&file), true)?;
+            state.close(node, handle);
+            let number = state.number();
+            let is_free = !state.held.contains_key(&file);
+            if is_free {
+                state.held.insert(file.clone(), (me, number));
+            }
+            Ok(is_free.then_some(number))
+        })?;
+        Ok(number.map(|number| Hold::new(Guard { disk: self.inner.disk.clone(), file, number })))
     }
 }

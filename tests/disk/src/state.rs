@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) record: Option<Vec<Point>>,
     /// Processes that run.
     pub(crate) processes: std::collections::BTreeSet<u64>,
+    /// Files that are held, by whom, and the number of the guard.
+    pub(crate) held: BTreeMap<String, (u64, u64)>,
     pub(crate) next: u64,
     pub(crate) slept_us: u64,
 }
@@ -114,6 +116,7 @@ impl State {
 
     pub(crate) fn kill(&mut self, process: u64) {
         self.processes.remove(&process);
+        self.held.retain(|_, (holder, _)| *holder != process);
         for opened in self.opened.values_mut() {
             opened.leave(|_, holder| holder.process == process);
         }

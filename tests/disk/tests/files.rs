@@ -40,6 +40,22 @@ fn the_disk_in_memory_keeps_the_same_contract_as_the_systems() {
 }
 
 #[test]
+fn a_file_is_held_by_one_until_that_one_lets_go_or_is_killed() {
+    let disk = Disk::new();
+    let (one, two) = (disk.process(), disk.process());
+    let file = Path::new("/lock");
+    let held = one.hold(file).unwrap();
+    assert!(held.is_some() && one.hold(file).unwrap().is_none() && two.hold(file).unwrap().is_none());
+    drop(held);
+    let held = two.hold(file).unwrap();
+    assert!(held.is_some() && one.hold(file).unwrap().is_none());
+    two.kill();
+    let mine = one.hold(file).unwrap();
+    drop(held);
+    assert!(mine.is_some() && one.hold(file).unwrap().is_none(), "the dead one's guard frees nothing");
+}
+
+#[test]
 fn what_the_contract_calls_durable_survives_every_power_cut() {
     let disk = Disk::new();
     let process = disk.process();
