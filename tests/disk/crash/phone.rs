@@ -420,7 +420,7 @@ fn no_power_cut_spoils_the_cleaning_of_the_log() {
     }
     let played = play.end();
     // A cleaning writes every page once: one moment in four is enough to hit each of its steps.
-    let every = |at: &usize| *at % 4 == 0 || *at + 1 >= played.images.len();
+    let every = |at: &usize| at.is_multiple_of(4) || *at + 1 >= played.images.len();
     let kept: Vec<usize> = (0..played.images.len()).filter(every).collect();
     let images: Vec<Image> = kept.iter().map(|at| played.images[*at].clone()).collect();
     let thin = |at: usize| kept.iter().filter(|kept| **kept < at).count();
