@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use fieldsync::FileAnchor;
 use uuid::Uuid;
 
 use crate::error::FieldsyncError;
+use crate::keep::{AnchorStore, Kept};
 use crate::runtime::{Runtime, guard};
 
 /// How a device is opened. Everything but the folder has a default that is right on a phone.
@@ -13,8 +15,9 @@ pub struct OpenOptions {
     /// The folder that belongs to this device alone; made when it is not there. On Android a folder outside backups
     /// (`noBackupFilesDir`), on iOS one excluded from them.
     pub dir: String,
-    /// Certificates, DER, one of which the office's TLS certificate must lead to. Empty: the usual public ones, which are
-    /// built in. A company with a certificate authority of its own hands it in here, on Android always.
+    /// Certificates, DER, one of which the office's TLS certificate must lead to; with any, nothing else is trusted. Empty:
+    /// what the platform trusts; on Android, whose store is out of reach from here, the public certificates that browsers
+    /// trust, built in. There an office under a company's own authority needs that authority's certificate here.
     #[uniffi(default)]
     pub roots: Vec<Vec<u8>>,
     /// Whether plain `http://` is allowed beyond loopback. For a closed network that somebody else encrypts.
@@ -24,6 +27,10 @@ pub struct OpenOptions {
     /// until then opening keeps failing, so that an empty store never passes for a sound one.
     #[uniffi(default)]
     pub start_over: bool,
+    /// A file that keeps the anchor of this store, outside its folder and where no backup reaches: see `AnchorStore`, which
+    /// an app may hand in instead. Without either, a copied store is noticed by the office alone, at its next sync.
+    #[uniffi(default)]
+    pub anchor_file: Option<String>,
     /// Threads that do network work, 1 to 8. A notification extension with little memory takes 1.
     #[uniffi(default = 2)]
     pub worker_threads: u8,
@@ -48,15 +55,21 @@ impl Device {
     ///
     /// # Errors
     /// `StorageDamaged` when the store is damaged: it was set aside, and opening goes on failing until `start_over` is set.
-    /// `UpdateApp` when a newer app wrote the store, `FreeSpace` when the disk is full, `Defect` when it does not work.
-    #[uniffi::constructor]
-    pub fn open(options: OpenOptions) -> Result<Arc<Self>, FieldsyncError> {
+    /// `UpdateApp` when a newer app wrote the store, `FreeSpace` when the disk is full, `TryLater` with `in_use` while another
+    /// process has it open, or with `anchor` when the anchor cannot be read; `Defect` when the disk does not work.
+    #[uniffi::constructor(default(anchor = None))]
+    pub fn open(options: OpenOptions, anchor: Option<Arc<dyn AnchorStore>>) -> Result<Arc<Self>, FieldsyncError> {
         guard(|| {
             let runtime = Runtime::new(options.worker_threads)?;
             let mut config = fieldsync::Config::new(options.dir);
             config.roots = options.roots;
             config.allow_insecure = options.allow_insecure;
             config.start_over = options.start_over;
+            config.anchor = match (anchor, options.anchor_file) {
+                (Some(anchor), _) => Some(Arc::new(Kept(anchor))),
+                (None, Some(file)) => Some(Arc::new(FileAnchor::new(file))),
+                (None, None) => None,
+            };
             config.runtime = Some(runtime.handle().clone());
             let engine = fieldsync::Device::open(config)?;
             Ok(Arc::new(Self { engine, runtime }))
@@ -73,6 +86,26 @@ impl Device {
             self.end();
             Ok(())
         })
+    }
+
+    /// Lets go of everything, before the app is suspended: waits for reads and writes under way, ends a sync as cancelled,
+    /// closes the database and releases every lock, within milliseconds as a rule. iOS kills a suspended app that holds a
+    /// lock. Until `resume` every call fails with `Reopen`; observers stay subscribed and hear nothing. Pausing twice
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// `Reopen` after `shutdown`.
+    pub fn pause(&self) -> Result<(), FieldsyncError> {
+        self.call(|engine| Ok(engine.pause()?))
+    }
+
+    /// Takes calls again. Read again what is on the screen: what another process wrote meanwhile is not announced. Resuming
+    /// what is not paused changes nothing.
+    ///
+    /// # Errors
+    /// `Reopen` after `shutdown`. The first call afterwards opens the store and may fail as `open` does.
+    pub fn resume(&self) -> Result<(), FieldsyncError> {
+        self.call(|engine| Ok(engine.resume()?))
     }
 
     /// How the device stands: whose it is, what is still only here, when it last met the office.

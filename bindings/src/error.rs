@@ -45,10 +45,11 @@ pub enum FieldsyncError {
         /// What to show.
         reason: String,
     },
-    /// The office was not reached, or another sync is under way: try again later. What was entered is safe.
+    /// The office was not reached, another sync is under way, another process has the store open, or the anchor cannot be
+    /// read before the phone is unlocked: try again later. What was entered is safe.
     #[error("{reason}")]
     TryLater {
-        /// Stable code: `offline` or `busy`.
+        /// Stable code: `offline`, `busy`, `in_use`, `anchor`, `file_damaged`.
         code: String,
         /// What to show.
         reason: String,
@@ -157,7 +158,9 @@ impl From<Error> for FieldsyncError {
             Error::Offline { retry_after_ms } => {
                 Self::TryLater { code, reason, retry_after_ms: retry_after_ms.and_then(|ms| i64::try_from(ms).ok()) }
             }
-            Error::Busy | Error::FileDamaged => Self::TryLater { code, reason, retry_after_ms: None },
+            Error::Busy | Error::FileDamaged | Error::InUse | Error::Anchor(_) => {
+                Self::TryLater { code, reason, retry_after_ms: None }
+            }
             Error::Outdated | Error::StorageNewer { .. } => Self::UpdateApp { code, reason },
             Error::StorageFull => Self::FreeSpace { code, reason },
             Error::StorageDamaged { kept_at } => Self::StorageDamaged {
@@ -165,7 +168,7 @@ impl From<Error> for FieldsyncError {
                 reason: "Failed to read the store. It was set aside, nothing was deleted.".to_owned(),
                 kept_at: Some(kept_at.display().to_string()),
             },
-            Error::Closed => Self::Reopen { code, reason },
+            Error::Closed | Error::Paused => Self::Reopen { code, reason },
             Error::Cancelled => Self::Cancelled { code, reason },
             _ => Self::Defect { code, reason },
         }

@@ -16,13 +16,18 @@ mod device;
 mod document;
 mod drawer;
 mod error;
+mod explain;
 mod jobs;
+mod keep;
+mod log;
 mod observe;
 mod office;
 mod page;
 mod photo;
 mod runtime;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod values;
 mod work;
 
@@ -34,18 +39,21 @@ pub use document::{
 };
 pub use drawer::{DrawerEntry, DrawerState, PendingEdit};
 pub use error::{CallbackError, FieldsyncError};
+pub use explain::{Explanation, Presence};
 pub use jobs::{
     AssetHistory, AssetVisit, Correction, Day, DayPlan, DirectoryEntry, DirectoryFilter, Found, Hit, JobFilter,
     JobList, JobSort, JobStatus, JobSummary, Part, PartUse, PartUseFilter, PartUseList, SnippetPart, StatusCount,
     day_containing,
 };
+pub use keep::AnchorStore;
+pub use log::{LogLevel, LogLine, LogSink, set_log_sink};
 pub use observe::{ChangeObserver, Subscription};
 pub use office::{Identity, Invitation, read_link};
 pub use page::{
     Assignment, DocumentInfo, JobPage, Missing, Note, Party, Photo, Proposal, Report, Review, TimeSpent, UsedPart,
     VisitEvent, Waiting, WaitingState,
 };
-pub use photo::PhotoFile;
+pub use photo::{PhotoFile, UploadState};
 pub use runtime::CancelHandle;
 pub use sync::{Ended, Merged, NeedsPerson, NotAccepted, SyncObserver, SyncPhase, SyncProgress, SyncReceipt};
 pub use values::{Activity, Attribution, Author, Charge, Field, Outcome, Priority, TextField, VisitStep};
@@ -73,14 +81,4 @@ uniffi::custom_type!(Uuid, String, {
 #[uniffi::export]
 pub fn version() -> Result<String, FieldsyncError> {
     Ok(env!("CARGO_PKG_VERSION").to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_is_the_workspaces() {
-        assert_eq!(version().unwrap().split('.').count(), 3);
-    }
 }

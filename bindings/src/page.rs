@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fieldsync::protocol::{FieldsExt, job, show};
-use fieldsync::{RecordId, read};
+use fieldsync::{PhotoState, RecordId, Upload, read};
 use uuid::Uuid;
 
 use crate::conflict::Conflict;
@@ -11,6 +11,7 @@ use crate::device::Device;
 use crate::document::{DocumentKind, SignatureState};
 use crate::error::FieldsyncError;
 use crate::jobs::JobStatus;
+use crate::photo::UploadState;
 use crate::values::{Activity, Attribution, Author, Charge, Field, Outcome, Priority, VisitStep, name, token};
 use crate::work::ParameterChange;
 
@@ -239,6 +240,12 @@ pub struct Photo {
     pub caption: Option<String>,
     /// Why it was voided, if it was.
     pub void_reason: Option<String>,
+    /// Whether its content is on this device; fetch it otherwise.
+    pub is_here: bool,
+    /// How far its content is on its way to the office.
+    pub upload: UploadState,
+    /// Bytes of it the office is known to have.
+    pub sent: i64,
     /// Who took it, when.
     pub author: Author,
 }
@@ -361,12 +368,16 @@ impl Device {
     /// # Errors
     /// `NotNow` with `not_found` when the order is not on this device.
     pub fn job(&self, order: Uuid) -> Result<JobPage, FieldsyncError> {
-        self.call(|engine| Ok(engine.job(RecordId(order))?.into()))
+        self.call(|engine| {
+            let page = engine.job(RecordId(order))?;
+            let states = engine.photo_states(page.job.attachments.iter().map(|photo| photo.id))?;
+            Ok(JobPage::of(page, &states))
+        })
     }
 }
 
-impl From<read::JobPage> for JobPage {
-    fn from(page: read::JobPage) -> Self {
+impl JobPage {
+    fn of(page: read::JobPage, states: &BTreeMap<RecordId, PhotoState>) -> Self {
         let read::JobPage { job, technicians: names, contexts, .. } = page;
         let seen = |id: RecordId| contexts.get(&id).map(token).unwrap_or_default();
         let plan = job.group("plan");
@@ -431,15 +442,7 @@ impl From<read::JobPage> for JobPage {
             photos: job
                 .attachments
                 .iter()
-                .map(|photo| Photo {
-                    id: photo.id.0,
-                    hash: photo.hash.to_string(),
-                    media_type: photo.media_type.clone(),
-                    size: photo.size,
-                    caption: photo.caption.clone(),
-                    void_reason: photo.void.clone(),
-                    author: author(&photo.stamp),
-                })
+                .map(|photo| photo_of(photo, states.get(&photo.id), author(&photo.stamp)))
                 .collect(),
             documents: job
                 .documents
@@ -547,6 +550,27 @@ fn part_of(part: &job::PartLine, author: Author) -> UsedPart {
         serial_in: part.serial_in.clone(),
         serial_out: part.serial_out.clone(),
         void_reason: part.void.clone(),
+        author,
+    }
+}
+
+fn photo_of(photo: &job::Attachment, state: Option<&PhotoState>, author: Author) -> Photo {
+    let (upload, sent) = match state.map(|state| state.upload) {
+        None | Some(Upload::None) => (UploadState::NotOurs, 0),
+        Some(Upload::Waiting { sent }) => (UploadState::Waiting, i64::try_from(sent).unwrap_or(photo.size)),
+        Some(Upload::Done) => (UploadState::Done, photo.size),
+        Some(Upload::Refused) => (UploadState::Refused, 0),
+    };
+    Photo {
+        id: photo.id.0,
+        hash: photo.hash.to_string(),
+        media_type: photo.media_type.clone(),
+        size: photo.size,
+        caption: photo.caption.clone(),
+        void_reason: photo.void.clone(),
+        is_here: state.is_some_and(|state| state.is_here),
+        upload,
+        sent,
         author,
     }
 }

@@ -212,6 +212,32 @@ fn misplaced(field: &str) -> FieldsyncError {
 
 #[uniffi::export]
 impl Device {
+    /// Accepts the technician's own assignment on an order.
+    ///
+    /// # Errors
+    /// `NotNow` with `not_found` when he is not assigned; `SignIn`; `FreeSpace`.
+    pub fn accept_job(&self, order: Uuid) -> Result<(), FieldsyncError> {
+        self.call(|engine| Ok(engine.accept_job(RecordId(order))?))
+    }
+
+    /// Declines the technician's own assignment on an order; the dispatcher sees the reason after the next sync.
+    ///
+    /// # Errors
+    /// `FixEntry` without a reason; otherwise like `accept_job`.
+    pub fn decline_job(&self, order: Uuid, reason: String) -> Result<(), FieldsyncError> {
+        self.call(|engine| Ok(engine.decline_job(RecordId(order), &reason)?))
+    }
+
+    /// Puts the technician's jobs of a day into this order, all or none. `day_plan` lists them so; jobs that are not named
+    /// keep their place.
+    ///
+    /// # Errors
+    /// `NotNow` with `not_found` when he is not assigned to one of them.
+    pub fn arrange_day(&self, orders: Vec<Uuid>) -> Result<(), FieldsyncError> {
+        let orders: Vec<RecordId> = orders.into_iter().map(RecordId).collect();
+        self.call(|engine| Ok(engine.arrange_day(&orders)?))
+    }
+
     /// Says that the technician is on the way. Returns the visit event.
     ///
     /// # Errors

@@ -144,6 +144,15 @@ fn wanted(connection: &rusqlite::Connection, attachment: RecordId) -> Result<Wan
     Ok(Wanted { hash, size, media_type: blob.text("media_type").unwrap_or_default().to_owned() })
 }
 
+/// SHA-256 of an attachment's content; none when there is no such attachment here.
+pub(crate) fn hash_of_attachment(
+    connection: &rusqlite::Connection,
+    attachment: RecordId,
+) -> Result<Option<Hash>, Error> {
+    let record = store::shown(connection, attachment)?.filter(|record| record.kind == "attachment");
+    Ok(record.as_ref().and_then(|record| show::fields(record, "blob")).and_then(|blob| blob.hash("hash")))
+}
+
 /// The download of one blob, driven like a session.
 pub(crate) struct Fetch {
     device: Device,

@@ -23,7 +23,9 @@ pub struct Config {
     /// Where this store's anchor is kept, outside every backup, so that a copy is noticed as it is opened. Without one, a
     /// copy is noticed by the office alone, at its next push.
     pub anchor: Option<Arc<dyn Anchor>>,
-    /// Certificates, DER, that the office's TLS certificate must lead to; the platform's when empty.
+    /// Certificates, DER, that the office's TLS certificate must lead to. When empty, the platform's; on Android, whose
+    /// own are out of reach from here, the public ones that browsers trust, built in. There an office under a company's
+    /// own authority needs that authority's certificate here.
     pub roots: Vec<Vec<u8>>,
     /// Whether plain `http://` is allowed beyond loopback. For a closed network that somebody else encrypts.
     pub allow_insecure: bool,

@@ -123,6 +123,9 @@ impl HttpTransport {
             .user_agent(concat!("fieldsync/", env!("CARGO_PKG_VERSION")));
         let roots = config.roots.iter().map(|der| reqwest::Certificate::from_der(der));
         let roots = roots.collect::<Result<Vec<_>, _>>().map_err(|_| Error::BadAddress)?;
+        // Android's own verifier is reached through Java and panics where no app handed it a context.
+        #[cfg(target_os = "android")]
+        let roots = if roots.is_empty() { built_in_roots() } else { roots };
         if is_plain || !roots.is_empty() {
             // Without TLS no certificate is needed, so a device without a store of them still starts.
             builder = builder.tls_certs_only(roots);
@@ -163,6 +166,13 @@ impl Transport for HttpTransport {
 
 fn failure(error: reqwest::Error) -> TransportError {
     if error.is_timeout() { TransportError::Timeout } else { TransportError::Broken }
+}
+
+/// The public certificates that browsers trust, as they were when this was built.
+#[cfg(any(target_os = "android", test))]
+fn built_in_roots() -> Vec<reqwest::Certificate> {
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    roots.filter_map(|der| reqwest::Certificate::from_der(der).ok()).collect()
 }
 
 fn is_loopback(url: &reqwest::Url) -> bool {
@@ -395,5 +405,18 @@ impl Device {
         let runtime = Runtime(Some(runtime));
         let runtime = self.inner.runtime.get_or_init(|| runtime);
         runtime.0.as_ref().map(|runtime| runtime.handle().clone()).ok_or(Error::Closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificates_built_in_for_android_make_a_client_that_asks_no_platform() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let roots = built_in_roots();
+        assert!(roots.len() > 100, "{}", roots.len());
+        reqwest::Client::builder().tls_certs_only(roots).build().unwrap();
     }
 }

@@ -1,10 +1,11 @@
 //! Which photos and files wait to travel, and how far they got.
 
 use fieldsync_protocol::{Hash, RecordId};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::record;
 use crate::error::Error;
+use crate::photo::Upload;
 
 /// A blob on its way.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +90,21 @@ pub(crate) fn is_upload(connection: &Connection, attachment: RecordId) -> Result
         "select exists (select 1 from blob where attachment = ?1 and direction = 'up' and state <> 'done')",
     )?;
     Ok(statement.query_row([attachment.as_bytes()], |row| row.get(0))?)
+}
+
+/// How far the content of an attachment is on its way to the office.
+pub(crate) fn upload(connection: &Connection, attachment: RecordId) -> Result<Upload, Error> {
+    let mut select =
+        connection.prepare_cached("select state, offset from blob where attachment = ?1 and direction = 'up'")?;
+    let found = select
+        .query_row([attachment.as_bytes()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
+        .optional()?;
+    Ok(match found.as_ref().map(|(state, offset)| (state.as_str(), *offset)) {
+        None => Upload::None,
+        Some(("done", _)) => Upload::Done,
+        Some(("refused", _)) => Upload::Refused,
+        Some((_, offset)) => Upload::Waiting { sent: u64::try_from(offset).unwrap_or(0) },
+    })
 }
 
 /// Forgets the blob of an evicted attachment; its hash when no other attachment needs the file.

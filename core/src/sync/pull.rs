@@ -152,6 +152,12 @@ pub(super) fn evict(device: &Device) -> Result<u32, Error> {
         if let Err(error) = device.files().remove(&device.blob_file(&hash.to_string())) {
             tracing::warn!(%error, "failed to remove the file of an evicted attachment");
         }
+        let thumbnail = crate::photo::thumbnail_file(device, hash);
+        if device.files().exists(&thumbnail)
+            && let Err(error) = device.files().remove(&thumbnail)
+        {
+            tracing::warn!(%error, "failed to remove the small picture of an evicted attachment");
+        }
     }
     Ok(count)
 }

@@ -3,6 +3,7 @@
 //! Every verb is a shorthand for [`Device::edit`]: one transaction, safe when it returns, refused at once when the rules
 //! do not allow it. Work is recorded under the name of the person whose device it is.
 
+mod day;
 mod facts;
 mod open;
 mod report;
