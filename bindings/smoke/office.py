@@ -74,7 +74,7 @@ class Office:
 
     def dispatch(self, order, technician):
         """Assigns an order to exactly this technician: whoever had it loses it."""
-        page = self._send(f"/jobs/{order}/dispatch").read().decode()
+        page = self._send(f"/jobs/{order}/dispatch").page
         version = re.search(r'name="version" value="([^"]*)"', page)
         form = {"technician": str(technician), "version": version[1] if version else "", "start": ""}
         self._post(f"/jobs/{order}/dispatch", form)
@@ -88,6 +88,9 @@ class Office:
         headers = {"origin": self.url, "cookie": getattr(self, "_cookie", "")}
         request = urllib.request.Request(self.url + path, data=body, headers=headers)
         try:
-            return self._http.open(request, timeout=30)
-        except urllib.error.HTTPError as answer:
-            return answer
+            answer = self._http.open(request, timeout=30)
+        except urllib.error.HTTPError as other:
+            answer = other
+        with answer:
+            answer.page = answer.read().decode()
+        return answer

@@ -1,6 +1,7 @@
 //! The bridge to Kotlin and Swift: a thin layer around the device engine, no logic of its own.
 //!
-//! Promises: every export returns a `Result`, and a panic inside is the error `Defect`, never a crash of the host;
+//! Promises: every export returns a `Result` (but `CancelHandle::new`, which only allocates), and a panic inside is the
+//! error `Defect`, never a crash of the host;
 //! errors are named by what the app should do and hold nothing personal; calls are coarse and lists are paged, because a
 //! call from Kotlin costs 100 µs; network work runs on the device's own runtime, never on the caller's thread, and every
 //! long call takes a [`CancelHandle`]; observers are told ids only, after the commit, outside every lock, and whatever
