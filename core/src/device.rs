@@ -13,6 +13,7 @@ use rusqlite::{Connection, Transaction};
 use crate::anchor;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::diagnostics::Errors;
 use crate::drawer::DrawerState;
 use crate::entropy::{self, Entropy};
 use crate::error::Error;
@@ -21,6 +22,7 @@ use crate::http::Runtime;
 use crate::pause::Halts;
 use crate::store::record::Work;
 use crate::store::{self, Store, meta};
+use crate::summary::Unsent;
 use crate::watch::Watchers;
 
 /// A device: cheap to clone, safe to share between threads. All clones are the same device.
@@ -37,6 +39,9 @@ pub(crate) struct Inner {
     pub(crate) nonce: Mutex<Option<String>>,
     pub(crate) runtime: OnceLock<Runtime>,
     pub(crate) halts: Halts,
+    pub(crate) errors: Errors,
+    /// What the file beside the store says.
+    unsent: Mutex<Option<Unsent>>,
     pub(crate) store: Store,
     is_syncing: AtomicBool,
 }
@@ -59,6 +64,8 @@ impl Device {
             nonce: Mutex::default(),
             runtime: OnceLock::new(),
             halts: Halts::default(),
+            errors: Errors::default(),
+            unsent: Mutex::default(),
             store,
             is_syncing: AtomicBool::new(false),
         };
@@ -155,7 +162,8 @@ impl Device {
 
     /// Reads one snapshot of the store: whatever commits meanwhile is not seen.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        self.inner.store.read(work)
+        let result = self.inner.store.read(work);
+        self.note_error(result)
     }
 
     /// Writes one transaction. Projections of what `work` put into its second argument are brought up to date before
@@ -165,16 +173,42 @@ impl Device {
         work: impl FnOnce(&Transaction<'_>, &mut BTreeSet<RecordId>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut touched = BTreeSet::new();
-        let value = self.inner.store.write(|tx| {
+        let result = self.inner.store.write(|tx| {
             let value = work(tx, &mut touched)?;
             if !touched.is_empty() {
                 let orders = crate::projection::refresh(tx, &touched)?;
                 touched.extend(orders);
             }
-            Ok(value)
-        })?;
+            Ok((value, Unsent::of(tx)?))
+        });
+        let (value, unsent) = self.note_error(result)?;
+        self.note_unsent(unsent);
         self.inner.watchers.announce(&touched);
         Ok(value)
+    }
+
+    /// Remembers what went wrong, for [`Device::diagnostics`].
+    fn note_error<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &result
+            && !matches!(error, Error::Paused | Error::Closed)
+        {
+            self.note(error.code());
+        }
+        result
+    }
+
+    /// Remembers that something happened, by its code.
+    pub(crate) fn note(&self, code: &str) {
+        self.inner.errors.note(code, self.now_ms());
+    }
+
+    /// Brings the file beside the store up to date.
+    fn note_unsent(&self, unsent: Unsent) {
+        let mut known = self.inner.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != Some(unsent) {
+            *known = Some(unsent);
+            unsent.write(self.files(), self.dir());
+        }
     }
 
     /// Writes one transaction that changes records.

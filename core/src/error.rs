@@ -12,6 +12,7 @@ use fieldsync_protocol::wire::UnpackError;
 
 use crate::anchor::AnchorError;
 use crate::read::Missing;
+use crate::summary::Unsent;
 
 /// Why a call did nothing. Whatever a failed call was to store is not stored, as a whole.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,12 @@ pub enum Error {
     /// The linked SQLite is older than 3.51.3 and can lose data in WAL mode.
     #[error("use SQLite {0}: older than 3.51.3")]
     StorageEngine(&'static str),
+    /// The profile has work that is only here. Say how much, and name exactly that when it is to be lost.
+    #[error("remove a profile that still holds what nobody else has")]
+    StillHolds {
+        /// What is there.
+        unsent: Unsent,
+    },
     /// Somebody else has this store open: another process of the app, or a second device object on the same folder.
     /// Use the one that is open; in a background process, leave the work to the app.
     #[error("open a store that is open elsewhere: use that one, or open this one when it is closed or paused")]
@@ -173,6 +180,7 @@ impl Error {
             Self::StorageDamaged { .. } => "storage_damaged",
             Self::StorageNewer { .. } => "storage_newer",
             Self::StorageEngine(_) => "storage_engine",
+            Self::StillHolds { .. } => "still_holds",
             Self::InUse => "in_use",
             Self::Paused => "paused",
             Self::Closed => "closed",

@@ -101,6 +101,15 @@ pub trait Files: fmt::Debug + Send + Sync {
     /// The system's; [`io::ErrorKind::NotFound`] when nothing was there.
     fn remove(&self, file: &Path) -> io::Result<()>;
 
+    /// Removes an empty folder. By default there is nothing to do: right where folders are only names.
+    ///
+    /// # Errors
+    /// The system's.
+    fn remove_dir(&self, folder: &Path) -> io::Result<()> {
+        let _ = folder;
+        Ok(())
+    }
+
     /// Holds `file`, making it when it is not there, until the guard is dropped or the process ends; `None` while somebody
     /// else holds it, in this process or another. Nothing is held by default: right where nobody else can come.
     ///
@@ -215,6 +224,10 @@ impl Files for SystemFiles {
 
     fn remove(&self, file: &Path) -> io::Result<()> {
         fs::remove_file(file)
+    }
+
+    fn remove_dir(&self, folder: &Path) -> io::Result<()> {
+        fs::remove_dir(folder)
     }
 
     fn hold(&self, file: &Path) -> io::Result<Option<Hold>> {

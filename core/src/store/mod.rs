@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::files::Hold;
 
+pub(crate) use open::{FILE, KEPT};
 pub(crate) use record::{all_of_kind, below, shown};
 
 /// Readers kept open between reads: screens rarely ask more at once, and each costs a page cache.
@@ -96,6 +97,11 @@ impl Store {
             transact(connection, work)
         });
         self.note_damage(result)
+    }
+
+    /// How many stores were set aside here.
+    pub(crate) fn set_aside(&self) -> Result<usize, Error> {
+        self.place.set_aside_count()
     }
 
     /// Waits for what is under way, then closes every connection and lets go of every file. Until [`Store::resume`],

@@ -13,11 +13,12 @@ mod embedded {
     refinery::embed_migrations!("src/store/migrations");
 }
 
-const FILE: &str = "fieldsync.db";
+/// The database's file.
+pub(crate) const FILE: &str = "fieldsync.db";
 /// Files that belong to the database; they are set aside together.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 /// Begins the names of what was set aside.
-const KEPT: &str = "damaged-";
+pub(crate) const KEPT: &str = "damaged-";
 /// Left behind when damage is found while working, so that the next opening examines the file.
 const SUSPECT: &str = "suspect";
 /// Locked by whoever has the store open.
@@ -137,6 +138,15 @@ impl Place {
             name.starts_with(KEPT) && !name.ends_with("-shm")
         };
         Ok(self.files().list(&self.dir)?.into_iter().filter(is_kept).max())
+    }
+
+    /// How many stores were set aside here.
+    pub(super) fn set_aside_count(&self) -> Result<usize, Error> {
+        let is_store = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(KEPT) && name.ends_with(FILE)
+        };
+        Ok(self.files().list(&self.dir)?.iter().filter(|path| is_store(path)).count())
     }
 
     /// Whether a write-ahead log waits beside the database.

@@ -230,6 +230,9 @@ impl Session {
     }
 
     fn end(&mut self, ended: Ended) -> Result<(), Error> {
+        if let Some(code) = ended.trouble() {
+            self.device.note(code);
+        }
         self.phase = Phase::Done;
         self.receipt.ended = ended;
         self.pause_ms = None;

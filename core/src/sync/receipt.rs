@@ -122,6 +122,21 @@ pub enum Ended {
     Stalled,
 }
 
+impl Ended {
+    /// Stable code of an end that support should hear of.
+    pub(crate) fn trouble(self) -> Option<&'static str> {
+        match self {
+            Self::Complete | Self::Cancelled => None,
+            Self::Offline { .. } => Some("sync_offline"),
+            Self::SignedOut => Some("sync_signed_out"),
+            Self::Revoked => Some("sync_revoked"),
+            Self::Outdated => Some("sync_outdated"),
+            Self::Fault(_) => Some("sync_fault"),
+            Self::Stalled => Some("sync_stalled"),
+        }
+    }
+}
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
