@@ -83,6 +83,8 @@ pub enum Ended {
     SignedOut,
     /// The device was revoked: show that, and whom to call.
     Revoked,
+    /// The office had the device wiped: what only it had was handed over, the rest is destroyed. Show the enrolment.
+    Wiped,
     /// The app must be updated.
     Outdated,
     /// The office answered that it cannot do this; support knows more.
@@ -102,6 +104,7 @@ impl From<fieldsync::Ended> for Ended {
             fieldsync::Ended::Cancelled => Self::Cancelled,
             fieldsync::Ended::SignedOut => Self::SignedOut,
             fieldsync::Ended::Revoked => Self::Revoked,
+            fieldsync::Ended::Wiped => Self::Wiped,
             fieldsync::Ended::Outdated => Self::Outdated,
             fieldsync::Ended::Fault(code) => Self::Fault { code: code.name().to_owned() },
             fieldsync::Ended::Stalled => Self::Stalled,

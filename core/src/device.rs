@@ -160,6 +160,13 @@ impl Device {
         })
     }
 
+    /// Destroys the store, the photos and the keys for good; see [`crate::sync`].
+    pub(crate) fn destroy(&self) -> Result<(), Error> {
+        self.inner.store.destroy()?;
+        self.inner.watchers.close();
+        Ok(())
+    }
+
     /// Reads one snapshot of the store: whatever commits meanwhile is not seen.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         let result = self.inner.store.read(work);
@@ -262,7 +269,7 @@ impl fmt::Debug for Device {
     }
 }
 
-const BLOBS: &str = "blobs";
+pub(crate) const BLOBS: &str = "blobs";
 
 /// The right to sync; given back when it is dropped.
 pub(crate) struct Syncing(Device);

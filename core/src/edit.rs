@@ -147,6 +147,9 @@ impl Device {
     /// Enters drafts in a transaction that does more.
     pub(crate) fn edit_in(&self, work: &mut Work<'_>, drafts: Vec<Draft>) -> Result<Vec<Edited>, Error> {
         let identity = enrol::identity(work.tx)?.ok_or(Error::SignedOut)?;
+        if meta::get::<bool>(work.tx, meta::WIPING)? == Some(true) {
+            return Err(Error::Wiped);
+        }
         let me = meta::get(work.tx, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?;
         let stamp = self.stamp(work.tx, &identity)?;
         let mut author = Author { device: self, identity, me, stamp };

@@ -118,6 +118,10 @@ pub enum Error {
         /// What is there.
         unsent: Unsent,
     },
+    /// The office had this device wiped: after handing over what only it had, it destroyed its store, photos and keys. To
+    /// use it again, open with [`crate::Config::start_over`] and enrol with a new code.
+    #[error("use a device that the office had wiped: start over and enrol it with a new code")]
+    Wiped,
     /// Somebody else has this store open: another process of the app, or a second device object on the same folder.
     /// Use the one that is open; in a background process, leave the work to the app.
     #[error("open a store that is open elsewhere: use that one, or open this one when it is closed or paused")]
@@ -181,6 +185,7 @@ impl Error {
             Self::StorageNewer { .. } => "storage_newer",
             Self::StorageEngine(_) => "storage_engine",
             Self::StillHolds { .. } => "still_holds",
+            Self::Wiped => "wiped",
             Self::InUse => "in_use",
             Self::Paused => "paused",
             Self::Closed => "closed",

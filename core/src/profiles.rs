@@ -174,6 +174,7 @@ impl Profiles {
                 unsent
             }
             Err(Error::InUse) => Err(Error::InUse),
+            Err(Error::Wiped) => Ok(Unsent::default()),
             Err(error) => {
                 let Some(unsent) = profile.unsent else { return Err(error) };
                 Ok(unsent)
@@ -204,7 +205,7 @@ impl Profiles {
         let id = name_of(dir).strip_prefix(PREFIX)?.to_owned();
         let card = self.files().read(&dir.join(CARD), 0, CARD_BYTES_MAX).ok()?;
         let card: Card = serde_json::from_slice(&card).unwrap_or_default();
-        let is_wiped = false;
+        let is_wiped = self.files().exists(&dir.join(crate::store::WIPED));
         let is_begun = self.files().exists(&dir.join(crate::store::FILE));
         let unsent = Unsent::read(self.files(), dir).or((!is_begun).then(Unsent::default));
         Some(Profile { id, dir: dir.to_owned(), label: card.label, unsent, is_wiped })

@@ -88,6 +88,8 @@ pub fn readmit(office: &Office, certificate: &Certificate) -> Result<Option<Devi
         }
         let device = Device {
             revoked_ms: revocations.at_ms(certificate.device),
+            wipe_ms: revocations.wipe_ms(certificate.device),
+            wiped_ms: revocations.wiped_ms(certificate.device),
             ..new_device(&certificate, "enrolled before a restore".to_owned())
         };
         txn.put_device(&device)?;
@@ -111,6 +113,24 @@ pub fn revoke(office: &Office, device: DeviceId) -> Result<(), StoreError> {
     })
 }
 
+/// Asks that a device be wiped: it is revoked, and at its next contact it hands over what only it has, which is held, and
+/// destroys its store, its photos and its keys. Twice changes nothing.
+///
+/// # Errors
+/// [`StoreError`] of the store, or of the log outside it, which is written first.
+pub fn wipe(office: &Office, device: DeviceId) -> Result<(), StoreError> {
+    revoke(office, device)?;
+    let now_ms = office.now_ms();
+    if office.read(|txn| txn.device(device))?.is_none() {
+        return Ok(());
+    }
+    office.revocations.note_wipe(device, now_ms).map_err(|error| StoreError::Database(error.into()))?;
+    office.write(move |txn| match txn.device(device)? {
+        Some(device) if device.wipe_ms.is_none() => txn.put_device(&Device { wipe_ms: Some(now_ms), ..device }),
+        _ => Ok(()),
+    })
+}
+
 fn new_device(certificate: &Certificate, name: String) -> Device {
     Device {
         id: certificate.device,
@@ -124,6 +144,8 @@ fn new_device(certificate: &Certificate, name: String) -> Device {
         holding: Default::default(),
         table_version: 0,
         revoked_ms: None,
+        wipe_ms: None,
+        wiped_ms: None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! The log of revocations that stands outside the database, so that a restored database cannot bring a revoked device
 //! back: it is replayed at every start and asked whenever a device is taken back on its certificate.
 //!
-//! One line a revocation, `revoked DEVICE MILLISECONDS`, appended and on the disk before the database is told. Lines
-//! that begin with another word belong to newer servers and are left alone.
+//! One line an event, `revoked DEVICE MILLISECONDS`, appended and on the disk before the database is told; `wipe` when the
+//! office asks that a device be wiped, `wiped` when the device said that it does so. Lines that begin with another word
+//! belong to newer servers and are left alone.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,13 +16,17 @@ use fieldsync_protocol::DeviceId;
 use crate::office::Office;
 use crate::store::{Device, StoreError};
 
-const WORD: &str = "revoked";
+/// What can happen to a device, by the word that begins its line.
+const WORDS: [&str; 3] = ["revoked", "wipe", "wiped"];
+
+/// When each of [`WORDS`] happened to a device.
+type Times = [Option<i64>; WORDS.len()];
 
 /// Which devices were ever revoked, and when.
 #[derive(Debug, Default)]
 pub struct Revocations {
     file: Option<(Arc<dyn Files>, PathBuf)>,
-    known: Mutex<BTreeMap<DeviceId, i64>>,
+    known: Mutex<BTreeMap<DeviceId, Times>>,
 }
 
 impl Revocations {
@@ -41,8 +46,12 @@ impl Revocations {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        let known = String::from_utf8_lossy(&text).lines().filter_map(read_line).collect();
-        Ok(Self { file: Some((files, path.to_owned())), known: Mutex::new(known) })
+        let mut known: BTreeMap<DeviceId, Times> = BTreeMap::new();
+        for (word, device, at_ms) in String::from_utf8_lossy(&text).lines().filter_map(read_line) {
+            known.entry(device).or_default()[word].get_or_insert(at_ms);
+        }
+        let known = Mutex::new(known);
+        Ok(Self { file: Some((files, path.to_owned())), known })
     }
 
     /// Notes a revocation; durable when this returns. Noting the same device twice changes nothing.
@@ -50,54 +59,95 @@ impl Revocations {
     /// # Errors
     /// [`io::Error`] of the file; nothing is noted then.
     pub fn note(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
+        self.add(0, device, at_ms)
+    }
+
+    /// Notes that a device is to be wiped, like [`Revocations::note`].
+    ///
+    /// # Errors
+    /// [`io::Error`] of the file; nothing is noted then.
+    pub fn note_wipe(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
+        self.add(1, device, at_ms)
+    }
+
+    /// Notes that a device wipes itself, like [`Revocations::note`].
+    ///
+    /// # Errors
+    /// [`io::Error`] of the file; nothing is noted then.
+    pub fn note_wiped(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
+        self.add(2, device, at_ms)
+    }
+
+    fn add(&self, word: usize, device: DeviceId, at_ms: i64) -> io::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.contains_key(&device) {
+        if known.get(&device).is_some_and(|times| times[word].is_some()) {
             return Ok(());
         }
         if let Some((files, path)) = &self.file {
-            append(files.as_ref(), path, &format!("{WORD} {device} {at_ms}\n"))?;
+            append(files.as_ref(), path, &format!("{} {device} {at_ms}\n", WORDS[word]))?;
         }
-        known.insert(device, at_ms);
+        known.entry(device).or_default()[word] = Some(at_ms);
         Ok(())
     }
 
-    /// When a device was revoked; `None` when it never was.
+    /// When a device was revoked; `None` when it never was. One that is to be wiped is revoked.
     pub fn at_ms(&self, device: DeviceId) -> Option<i64> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&device).copied()
+        let [revoked, wipe, _] = self.times(device);
+        revoked.or(wipe)
     }
 
-    fn all(&self) -> Vec<(DeviceId, i64)> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().map(|(device, at_ms)| (*device, *at_ms)).collect()
+    /// When the office asked that a device be wiped.
+    pub fn wipe_ms(&self, device: DeviceId) -> Option<i64> {
+        self.times(device)[1]
+    }
+
+    /// When a device said that it wipes itself.
+    pub fn wiped_ms(&self, device: DeviceId) -> Option<i64> {
+        self.times(device)[2]
+    }
+
+    fn times(&self, device: DeviceId) -> Times {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&device).copied().unwrap_or_default()
+    }
+
+    fn all(&self) -> Vec<DeviceId> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 }
 
-/// Revokes in the database what the log says was revoked, and returns how many devices that concerned.
+/// Revokes in the database what the log says was revoked, asks again for what is to be wiped, and returns how many
+/// devices the database had as not revoked.
 ///
 /// # Errors
 /// [`StoreError`] of the store.
 pub fn replay(office: &Office) -> Result<usize, StoreError> {
-    let all = office.revocations.all();
+    let log = Arc::clone(&office.revocations);
     office.write(move |txn| {
         let mut count = 0;
-        for (device, at_ms) in all {
-            if let Some(device) = txn.device(device)?.filter(|device| device.revoked_ms.is_none()) {
-                txn.put_device(&Device { revoked_ms: Some(at_ms), ..device })?;
-                count += 1;
+        for id in log.all() {
+            let Some(device) = txn.device(id)? else { continue };
+            let replayed = Device {
+                revoked_ms: device.revoked_ms.or(log.at_ms(id)),
+                wipe_ms: device.wipe_ms.or(log.wipe_ms(id)),
+                wiped_ms: device.wiped_ms.or(log.wiped_ms(id)),
+                ..device.clone()
+            };
+            count += usize::from(device.revoked_ms.is_none());
+            if replayed != device {
+                txn.put_device(&replayed)?;
             }
         }
         Ok(count)
     })
 }
 
-fn read_line(line: &str) -> Option<(DeviceId, i64)> {
+fn read_line(line: &str) -> Option<(usize, DeviceId, i64)> {
     let mut words = line.split_whitespace();
-    if words.next() != Some(WORD) {
-        return None;
-    }
+    let first = words.next()?;
+    let word = WORDS.iter().position(|word| *word == first)?;
     let device = words.next()?.parse().ok()?;
     let at_ms = words.next()?.parse().ok()?;
-    Some((device, at_ms))
+    Some((word, device, at_ms))
 }
 
 fn append(files: &dyn Files, path: &Path, line: &str) -> io::Result<()> {
@@ -130,9 +180,11 @@ mod tests {
         let log = Revocations::open(&path, Arc::new(SystemFiles)).unwrap();
         log.note(two, 6).unwrap();
         log.note(two, 7).unwrap();
+        log.note_wipe(two, 8).unwrap();
 
         let log = Revocations::open(&path, Arc::new(SystemFiles)).unwrap();
         assert_eq!((log.at_ms(one), log.at_ms(two)), (Some(5), Some(6)));
-        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 4);
+        assert_eq!((log.wipe_ms(one), log.wipe_ms(two), log.wiped_ms(two)), (None, Some(8), None));
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 5);
     }
 }

@@ -16,6 +16,7 @@ mod scope;
 mod signed;
 mod taken_away;
 mod together;
+mod wiped;
 
 use fieldsync::RecordId;
 use fieldsync::work::{PartEntry, ReportEntry};

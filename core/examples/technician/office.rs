@@ -84,7 +84,7 @@ pub(crate) fn sync(device: &Device, as_json: bool) -> Result<Answer, Failure> {
     answer.status = match receipt.ended {
         Ended::Complete => 0,
         Ended::Offline { .. } | Ended::Cancelled => 3,
-        Ended::SignedOut | Ended::Revoked | Ended::Outdated | Ended::Fault(_) => 4,
+        Ended::SignedOut | Ended::Revoked | Ended::Wiped | Ended::Outdated | Ended::Fault(_) => 4,
         Ended::Stalled => 1,
     };
     Ok(answer)

@@ -70,6 +70,13 @@ pub struct Exchange {
     pub holding: Holding,
     /// What the device's clock says, milliseconds since 1970 UTC.
     pub clock_ms: i64,
+    /// The device was told to wipe itself, has handed over what it could, and destroys its store when this is answered.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub wiping: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A dot that was sent, and the hash of what it said.
@@ -151,6 +158,10 @@ pub struct ExchangeAnswer {
     pub rights: u64,
     /// What the office's clock says, milliseconds since 1970 UTC.
     pub server_ms: i64,
+    /// The device is to be wiped: it hands over what only it has, says so with `wiping`, and destroys its store. Nothing
+    /// but `outcomes` counts in such an answer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub wipe: bool,
 }
 
 /// What became of one record's push.

@@ -84,6 +84,20 @@ pub(crate) fn waiting(connection: &Connection) -> Result<u32, Error> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
+/// The next upload of a device that hands everything over, whatever became of its record.
+pub(crate) fn next_handed_over(connection: &Connection, skip: &[RecordId]) -> Result<Option<Lane>, Error> {
+    let mut statement = connection.prepare_cached(
+        "select attachment, hash, size, offset from blob where direction = 'up' and state = 'waiting' order by made",
+    )?;
+    for lane in statement.query_map([], lane)? {
+        let lane = lane?;
+        if !skip.contains(&lane.attachment) {
+            return Ok(Some(lane));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether the content of this attachment still has to reach the office.
 pub(crate) fn is_upload(connection: &Connection, attachment: RecordId) -> Result<bool, Error> {
     let mut statement = connection.prepare_cached(

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::files::Hold;
 
-pub(crate) use open::{FILE, KEPT};
+pub(crate) use open::{FILE, KEPT, WIPED};
 pub(crate) use record::{all_of_kind, below, shown};
 
 /// Readers kept open between reads: screens rarely ask more at once, and each costs a page cache.
@@ -53,6 +53,7 @@ enum Mode {
     Open,
     Paused,
     Closed,
+    Wiped,
 }
 
 impl Store {
@@ -115,6 +116,7 @@ impl Store {
         let mut gate = lock(&self.gate);
         match gate.mode {
             Mode::Closed => Err(Error::Closed),
+            Mode::Wiped => Err(Error::Wiped),
             Mode::Paused | Mode::Open => {
                 gate.mode = Mode::Open;
                 Ok(())
@@ -132,10 +134,22 @@ impl Store {
         let _ = self.shut(Mode::Closed);
     }
 
+    /// Closes the store for good and destroys it with everything beside it.
+    pub(crate) fn destroy(&self) -> Result<(), Error> {
+        let hold = lock(&self.hold).take();
+        self.shut(Mode::Wiped)?;
+        let destroyed = self.place.destroy(self.clock.now_ms());
+        drop(hold);
+        destroyed
+    }
+
     fn shut(&self, mode: Mode) -> Result<(), Error> {
         let mut gate = lock(&self.gate);
-        if gate.mode == Mode::Closed {
-            return if mode == Mode::Closed { Ok(()) } else { Err(Error::Closed) };
+        match gate.mode {
+            Mode::Closed if mode == Mode::Closed => return Ok(()),
+            Mode::Closed => return Err(Error::Closed),
+            Mode::Wiped => return Err(Error::Wiped),
+            Mode::Open | Mode::Paused => {}
         }
         gate.mode = mode;
         while gate.inside > 0 {
@@ -156,6 +170,7 @@ impl Store {
             Mode::Open => gate.inside += 1,
             Mode::Paused => return Err(Error::Paused),
             Mode::Closed => return Err(Error::Closed),
+            Mode::Wiped => return Err(Error::Wiped),
         }
         Ok(Inside(self))
     }

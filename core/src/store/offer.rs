@@ -60,3 +60,9 @@ pub(crate) fn remove(connection: &Connection, key: i64) -> Result<bool, Error> {
 pub(crate) fn count(connection: &Connection) -> Result<u32, Error> {
     Ok(connection.prepare_cached("select count(*) from offer")?.query_row([], |row| row.get(0))?)
 }
+
+/// Forgets every offer.
+pub(crate) fn clear(connection: &Connection) -> Result<(), Error> {
+    connection.prepare_cached("delete from offer")?.execute([])?;
+    Ok(())
+}

@@ -21,6 +21,8 @@ const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 pub(crate) const KEPT: &str = "damaged-";
 /// Left behind when damage is found while working, so that the next opening examines the file.
 const SUSPECT: &str = "suspect";
+/// Left in the folder of a device that was wiped.
+pub(crate) const WIPED: &str = "wiped";
 /// Locked by whoever has the store open.
 const HOLD: &str = "lock";
 /// The first SQLite without the WAL reset defect.
@@ -60,6 +62,14 @@ impl Place {
             return Err(Error::StorageEngine(rusqlite::version()));
         }
         self.files().make_dir(&self.dir)?;
+        if self.files().exists(&self.dir.join(WIPED)) {
+            // Cut short it may have left something.
+            self.destroy_files()?;
+            if !start_over {
+                return Err(Error::Wiped);
+            }
+            self.files().remove(&self.dir.join(WIPED))?;
+        }
         if !self.files().exists(&self.file("")) {
             if self.has_log()? {
                 // SQLite would throw this log away, and with it work that was acknowledged.
@@ -138,6 +148,29 @@ impl Place {
             name.starts_with(KEPT) && !name.ends_with("-shm")
         };
         Ok(self.files().list(&self.dir)?.into_iter().filter(is_kept).max())
+    }
+
+    /// Destroys the store and everything beside it, and leaves a marker. Cut off after the marker, the next opening goes
+    /// on.
+    pub(super) fn destroy(&self, now_ms: i64) -> Result<(), Error> {
+        let draft = self.dir.join(format!("{WIPED}.new"));
+        let said = format!("The office had this device wiped, {now_ms} ms after 1970 UTC by the device's clock.\n");
+        self.files().write(&draft, said.as_bytes())?;
+        self.files().rename(&draft, &self.dir.join(WIPED))?;
+        self.destroy_files()
+    }
+
+    fn destroy_files(&self) -> Result<(), Error> {
+        let blobs = self.dir.join(crate::device::BLOBS);
+        let in_blobs = if self.files().exists(&blobs) { self.files().list(&blobs)? } else { Vec::new() };
+        let beside = self.files().list(&self.dir)?.into_iter().filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(FILE) || name.starts_with(KEPT) || [SUSPECT, crate::summary::FILE].contains(&name)
+        });
+        for file in in_blobs.into_iter().chain(beside) {
+            self.files().remove(&file)?;
+        }
+        Ok(())
     }
 
     /// How many stores were set aside here.
@@ -270,6 +303,23 @@ mod tests {
         place(dir.path()).mark_suspect();
 
         assert!(matches!(open(dir.path(), 2, false), Err(Error::StorageDamaged { .. })));
+    }
+
+    #[test]
+    fn a_wipe_that_was_cut_short_is_finished_at_the_next_opening() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path(), 1, false).unwrap());
+        fs::create_dir(dir.path().join("blobs")).unwrap();
+        fs::write(dir.path().join("blobs/photo"), b"x").unwrap();
+        fs::write(dir.path().join("damaged-7-fieldsync.db"), b"x").unwrap();
+        fs::write(dir.path().join(WIPED), b"").unwrap();
+
+        assert!(matches!(open(dir.path(), 2, false), Err(Error::Wiped)));
+        assert_eq!(fs::read_dir(dir.path().join("blobs")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the marker and the empty folder");
+        assert!(matches!(open(dir.path(), 3, false), Err(Error::Wiped)));
+        open(dir.path(), 4, true).unwrap();
+        open(dir.path(), 5, false).unwrap();
     }
 
     #[test]

@@ -7,6 +7,7 @@ use fieldsync_protocol::request::{OFFSET_HEADER, blob_path};
 
 use super::message::{Challenges, Response, Unsigned};
 use super::verdict::{Verdict, judge};
+use super::wipe::Wipe;
 use super::{Flight, Session};
 use crate::error::Error;
 use crate::store;
@@ -26,7 +27,10 @@ impl Session {
         loop {
             let upload = match std::mem::replace(&mut self.flight, Flight::Nothing) {
                 Flight::Upload(upload) => Some(upload.lane),
-                _ => self.device.read(|connection| store::blob::next_upload(connection, &self.failed_blobs))?,
+                _ if self.wipe == Wipe::No => {
+                    self.device.read(|connection| store::blob::next_upload(connection, &self.failed_blobs))?
+                }
+                _ => self.device.read(|connection| store::blob::next_handed_over(connection, &self.failed_blobs))?,
             };
             let Some(lane) = upload else { return Ok(None) };
             let path = blob_path(lane.attachment);

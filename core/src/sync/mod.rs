@@ -21,6 +21,7 @@ mod round;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod wipe;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +42,7 @@ use message::{Challenges, Unsigned, retry_after_ms, signed};
 use push::Portion;
 use retry::{Next, Tries};
 use round::Sent;
+use wipe::Wipe;
 
 /// What a session wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +78,7 @@ pub struct Session {
     asked_for: Option<RecordId>,
     wrong_offsets: u32,
     has_repaired: bool,
+    wipe: Wipe,
     /// Dots counted as sent in the receipt.
     counted: BTreeSet<(RecordId, fieldsync_protocol::version::Dot)>,
     /// How things stood after the last round, and for how many rounds they have not moved.
@@ -120,6 +123,7 @@ impl Session {
             asked_for: None,
             wrong_offsets: 0,
             has_repaired: false,
+            wipe: Wipe::default(),
             counted: BTreeSet::new(),
             mark: None,
             idle_rounds: 0,
@@ -137,7 +141,15 @@ impl Session {
         }
         let unsigned = match self.phase {
             Phase::Records => Some(self.compose()?),
-            Phase::Blobs => self.next_upload()?,
+            Phase::Blobs => match self.next_upload()? {
+                // Everything that could be handed over was: the office is told so, and then it is done.
+                None if self.wipe == Wipe::HandingOver => {
+                    self.wipe = Wipe::Last;
+                    self.phase = Phase::Records;
+                    Some(self.compose()?)
+                }
+                upload => upload,
+            },
             Phase::Done => None,
         };
         let Some(unsigned) = unsigned else {

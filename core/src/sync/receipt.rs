@@ -114,6 +114,8 @@ pub enum Ended {
     SignedOut,
     /// The device was revoked.
     Revoked,
+    /// The office had the device wiped: what only it had was handed over, the rest is destroyed.
+    Wiped,
     /// The app must be updated.
     Outdated,
     /// The office answered that it cannot do this; support knows more.
@@ -130,6 +132,7 @@ impl Ended {
             Self::Offline { .. } => Some("sync_offline"),
             Self::SignedOut => Some("sync_signed_out"),
             Self::Revoked => Some("sync_revoked"),
+            Self::Wiped => Some("sync_wiped"),
             Self::Outdated => Some("sync_outdated"),
             Self::Fault(_) => Some("sync_fault"),
             Self::Stalled => Some("sync_stalled"),
@@ -148,6 +151,7 @@ impl fmt::Display for Ended {
             Self::Cancelled => f.write_str("cancelled"),
             Self::SignedOut => f.write_str("the office does not know this device; enrol it"),
             Self::Revoked => f.write_str("this device was revoked"),
+            Self::Wiped => f.write_str("the office had this device wiped"),
             Self::Outdated => f.write_str("this app is too old for the office"),
             Self::Fault(fault) => write!(f, "the office answered {fault:?}"),
             Self::Stalled => f.write_str("the office answers but nothing moves; tell support"),

@@ -16,6 +16,7 @@ use super::pull::{self, Page};
 use super::push::{self, Load, Portion};
 use super::receipt::{Ended, NeedsPerson, Phase};
 use super::verdict::{Said, Verdict, judge};
+use super::wipe::Wipe;
 use super::{Flight, Session, drawer, identity};
 use crate::device::holding;
 use crate::drawer::DrawerState;
@@ -36,6 +37,18 @@ pub(super) struct Sent {
     load: Load,
     /// Dots the office was asked about; nothing is pushed beside them.
     asked: Vec<SentDot>,
+    /// Whether it says that the device wipes itself.
+    wiping: bool,
+}
+
+impl Sent {
+    pub(super) fn load(&self) -> &Load {
+        &self.load
+    }
+
+    pub(super) fn is_last(&self) -> bool {
+        self.wiping
+    }
 }
 
 /// How things stand after a round, to notice when nothing moves.
@@ -74,7 +87,9 @@ impl Session {
         };
         let whole = self.whole.iter().copied().take(PUSH_RECORDS_MAX).collect();
         let clock_ms = self.device.now_ms();
-        let exchange = self.device.read(|connection| exchange(connection, &load, &asked, push_id, whole, clock_ms))?;
+        let mut exchange =
+            self.device.read(|connection| exchange(connection, &load, &asked, push_id, whole, clock_ms))?;
+        exchange.wiping = self.wipe == Wipe::Last && load.push.is_empty();
         for push in &load.push {
             for edit in &push.edits {
                 if self.counted.insert((push.id, edit.dot)) {
@@ -83,7 +98,7 @@ impl Session {
             }
         }
         let body = wire::pack(&exchange);
-        self.flight = Flight::Exchange(Box::new(Sent { load, asked }));
+        self.flight = Flight::Exchange(Box::new(Sent { load, asked, wiping: exchange.wiping }));
         Ok(Unsigned { body, ..Unsigned::new("POST", EXCHANGE_PATH) })
     }
 
@@ -109,6 +124,9 @@ impl Session {
         self.tries.succeeded();
         self.challenges = Challenges::default();
         self.portion.grow();
+        if answer.wipe {
+            return self.take_wipe(&sent, &answer);
+        }
         let after = self.take(&sent, &answer)?;
         self.receipt.left += pull::evict(&self.device)?;
         self.count_what_is_here()?;
@@ -129,6 +147,8 @@ impl Session {
                 meta::set(work.tx, meta::NONCE, nonce)?;
             }
             meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
+            // An office that was restored may have asked for a wipe in its lost time.
+            meta::clear(work.tx, meta::WIPING)?;
             meta::set(work.tx, meta::OFFSET_MS, &answer.server_ms.saturating_sub(now_ms))?;
             if let Some(known) = &answer.again {
                 let new = entropy::replica_id(device.entropy());
@@ -299,6 +319,7 @@ fn exchange(
         whole,
         holding: holding(connection)?,
         clock_ms,
+        wiping: false,
     })
 }
 

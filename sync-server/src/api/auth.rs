@@ -46,6 +46,19 @@ impl FromRequest<State> for Active {
     }
 }
 
+/// A request that a device signed which may still send: one that was not revoked, or is to be wiped and hands over.
+pub(super) struct Sending(pub(super) Signed);
+
+impl FromRequest<State> for Sending {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Refused> {
+        let signed = Signed::from_request(request, state).await?;
+        let may_send = signed.device.revoked_ms.is_none() || signed.device.wipe_ms.is_some();
+        if may_send { Ok(Self(signed)) } else { Err(FaultCode::Revoked.into()) }
+    }
+}
+
 impl FromRequest<State> for Signed {
     type Rejection = Refused;
 

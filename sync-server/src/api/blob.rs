@@ -19,7 +19,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::State;
-use super::auth::Active;
+use super::auth::{Active, Sending};
 use super::fault::{Refused, blocking};
 use crate::blobs::Appended;
 use crate::store::Device;
@@ -41,7 +41,7 @@ impl FromRequestParts<State> for Named {
 pub(super) async fn head(
     Extract(state): Extract<State>,
     named: Named,
-    Active(signed): Active,
+    Sending(signed): Sending,
 ) -> Result<Response, Refused> {
     let attachment = find(&state, &signed.device, named).await?;
     let offset = stands(&state, &signed.device, &attachment).await?;
@@ -52,7 +52,7 @@ pub(super) async fn head(
 pub(super) async fn put(
     Extract(state): Extract<State>,
     named: Named,
-    Active(signed): Active,
+    Sending(signed): Sending,
 ) -> Result<Response, Refused> {
     let device = &signed.device;
     let attachment = find(&state, device, named).await?;
@@ -121,8 +121,15 @@ pub(super) async fn get(Extract(state): Extract<State>, named: Named, request: R
 }
 
 async fn find(state: &State, device: &Device, named: Named) -> Result<Attachment, Refused> {
-    let (office, person) = (state.office.clone(), device.person);
-    let found = blocking(move || office.read(|txn| blob::attachment(txn, person, named.0))).await?;
+    let (office, device) = (state.office.clone(), device.clone());
+    let found = blocking(move || {
+        office.read(|txn| match blob::attachment(txn, device.person, named.0)? {
+            Some(found) => Ok(Some(found)),
+            None if device.wipe_ms.is_some() => blob::held_attachment(txn, device.id, named.0),
+            None => Ok(None),
+        })
+    })
+    .await?;
     found.ok_or(FaultCode::NotFound.into())
 }
 

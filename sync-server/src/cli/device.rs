@@ -1,4 +1,4 @@
-//! `device list` and `device revoke`.
+//! `device list`, `device revoke` and `device wipe`.
 
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use super::table::table;
 use super::time::moment;
 use crate::config::Place;
 use crate::enrol;
+use crate::office::Office;
 use crate::store::{Device, StoreError};
 
 /// What to do about devices.
@@ -20,9 +21,11 @@ pub enum DeviceCommand {
     List(Place),
     /// Revoke a device: it gets nothing from its next request on, and what it still sends waits for a person.
     Revoke(RevokeArgs),
+    /// Wipe a device: it is revoked, and at its next contact it hands over what only it has and destroys the rest.
+    Wipe(RevokeArgs),
 }
 
-/// The device to revoke.
+/// The device to revoke or wipe.
 #[derive(Debug, Clone, Args)]
 pub struct RevokeArgs {
     /// Its id, as `device list` shows it.
@@ -53,14 +56,7 @@ pub fn run(command: DeviceCommand) -> anyhow::Result<ExitCode> {
         }
         DeviceCommand::Revoke(args) => {
             let opened = enter(&args.place)?;
-            let id = args.device.parse::<DeviceId>().ok();
-            let known = match id {
-                Some(id) => opened.office.read(|txn| txn.device(id))?,
-                None => None,
-            };
-            let Some(device) = known else {
-                bail!("find the device `{}`. `fieldsync-server device list` shows the ids", args.device);
-            };
+            let device = find(&opened.office, &args.device)?;
             if device.revoked_ms.is_some() {
                 eprintln!("It is revoked already.");
             } else {
@@ -68,8 +64,34 @@ pub fn run(command: DeviceCommand) -> anyhow::Result<ExitCode> {
                 eprintln!("Revoked. What it still sends is kept aside and shown in the console under \"held\".");
             }
         }
+        DeviceCommand::Wipe(args) => {
+            let opened = enter(&args.place)?;
+            let device = find(&opened.office, &args.device)?;
+            match (device.wipe_ms, device.wiped_ms) {
+                (_, Some(_)) => eprintln!("It has wiped itself already."),
+                (Some(_), None) => eprintln!("It was asked before. It does so at its next contact."),
+                (None, None) => {
+                    enrol::wipe(&opened.office, device.id)?;
+                    eprintln!(
+                        "Revoked, and asked to wipe itself. At its next contact it hands over what only it has, which is \
+                         shown in the console under \"held\", and destroys the rest."
+                    );
+                }
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn find(office: &Office, name: &str) -> anyhow::Result<Device> {
+    let known = match name.parse::<DeviceId>() {
+        Ok(id) => office.read(|txn| txn.device(id))?,
+        Err(_) => None,
+    };
+    let Some(device) = known else {
+        bail!("find the device `{name}`. `fieldsync-server device list` shows the ids");
+    };
+    Ok(device)
 }
 
 fn row(device: &Device, owner: String) -> [String; 6] {
@@ -78,6 +100,11 @@ fn row(device: &Device, owner: String) -> [String; 6] {
         (0, 0, 0) => "nothing".to_owned(),
         (pending, refused, blobs) => format!("{pending} unsent, {refused} refused, {blobs} photos"),
     };
-    let standing = device.revoked_ms.map_or_else(|| "active".to_owned(), |at| format!("revoked {}", moment(Some(at))));
+    let standing = match (device.wiped_ms, device.wipe_ms, device.revoked_ms) {
+        (Some(at), _, _) => format!("wiped {}", moment(Some(at))),
+        (None, Some(_), _) => "to be wiped".to_owned(),
+        (None, None, Some(at)) => format!("revoked {}", moment(Some(at))),
+        (None, None, None) => "active".to_owned(),
+    };
     [device.id.to_string(), owner, device.name.clone(), moment(device.contact_ms), held, standing]
 }

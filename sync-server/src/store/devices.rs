@@ -30,6 +30,10 @@ pub struct Device {
     pub table_version: u32,
     /// When it was revoked.
     pub revoked_ms: Option<i64>,
+    /// When the office asked that it be wiped. Such a device is revoked as well.
+    pub wipe_ms: Option<i64>,
+    /// When the device said that it has handed over what it could and destroys its store.
+    pub wiped_ms: Option<i64>,
 }
 
 /// What the clone detector keeps per replica.

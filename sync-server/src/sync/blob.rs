@@ -3,7 +3,7 @@
 //! A blob is reached only through the attachment record that names it; whatever keeps somebody from it looks the same
 //! as if it did not exist.
 
-use fieldsync_protocol::{FieldsExt, Hash, PersonId, RecordId, show};
+use fieldsync_protocol::{DeviceId, FieldsExt, Hash, PersonId, RecordId, show};
 
 use super::accept::Door;
 use crate::office::Office;
@@ -28,6 +28,23 @@ pub struct Attachment {
     pub is_offices: bool,
     /// Whether the content has arrived.
     pub has_arrived: bool,
+}
+
+/// The attachment that a device handed over and the office holds: its content may be sent before a person has decided.
+///
+/// # Errors
+/// [`StoreError`] of the store.
+pub fn held_attachment(txn: &mut dyn Txn, device: DeviceId, id: RecordId) -> Result<Option<Attachment>, StoreError> {
+    let held = txn.all_held(true)?.into_iter().find(|held| held.record == id && held.device == device);
+    let Some(fields) = held.filter(|held| held.edit.group == "blob").map(|held| held.edit.fields) else {
+        return Ok(None);
+    };
+    let size = fields.int("size").and_then(|size| u64::try_from(size).ok());
+    let (Some(work_order), Some(hash), Some(size)) = (fields.id("work_order"), fields.hash("hash"), size) else {
+        return Ok(None);
+    };
+    let has_arrived = txn.has_blob(&hash)?;
+    Ok(Some(Attachment { id, work_order, hash, size, is_visible: false, is_own: true, is_offices: false, has_arrived }))
 }
 
 /// The attachment as a technician may know it; `None` when there is none for them.

@@ -1,6 +1,6 @@
 //! One exchange, walked in the order of checks: epoch, refill, identity, push, pull. Authentication came before.
 
-use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, SentDot};
+use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Outcome, SentDot};
 use fieldsync_protocol::rights::{Actor, Code, Role};
 use fieldsync_protocol::{DeviceId, RecordId};
 
@@ -42,6 +42,9 @@ pub fn exchange(
             let order = push::order_of(txn, record)?;
             held::hold(office, txn, &device, &record.kind, record.id, order, &record.edits, Code::Revoked)?;
         }
+        if device.wipe_ms.is_some() {
+            return wipe(office, txn, device, message).map(Ok);
+        }
         return Ok(Err(ExchangeError::Revoked));
     }
     let now_ms = office.now_ms();
@@ -74,6 +77,7 @@ pub fn exchange(
         fingerprint: None,
         rights: 0,
         server_ms: now_ms,
+        wipe: false,
     };
     for offer in &message.offers {
         let outcome = refill::take(office, txn, &mut door, &device, offer)?;
@@ -113,6 +117,35 @@ pub fn exchange(
     pull::fill(office, txn, &device, message, cursor, &mut answer)?;
     txn.put_device(&device)?;
     Ok(Ok(answer))
+}
+
+/// Answers a device that is to be wiped: what it pushed was held, and it gets nothing else. When it says that it is done,
+/// that is noted, in the log outside the database too.
+fn wipe(office: &Office, txn: &mut dyn Txn, device: Device, message: &Exchange) -> Result<ExchangeAnswer, StoreError> {
+    let now_ms = office.now_ms();
+    let mut device = Device { contact_ms: Some(now_ms), holding: message.holding, ..device };
+    if message.wiping && device.wiped_ms.is_none() {
+        office.revocations.note_wiped(device.id, now_ms).map_err(|error| StoreError::Database(error.into()))?;
+        device.wiped_ms = Some(now_ms);
+    }
+    txn.put_device(&device)?;
+    let held = message.push.iter().map(|record| (record.id, Outcome::Held { code: Code::Revoked }));
+    Ok(ExchangeAnswer {
+        epoch: txn.tenant()?.epoch,
+        again: None,
+        token: None,
+        outcomes: held.collect(),
+        offered: Vec::new(),
+        delivered: Vec::new(),
+        left: Vec::new(),
+        cursor: None,
+        anew: false,
+        more: false,
+        fingerprint: None,
+        rights: 0,
+        server_ms: now_ms,
+        wipe: true,
+    })
 }
 
 /// Whether a token or cursor proves that this database is older than what was once answered.

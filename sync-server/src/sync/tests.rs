@@ -106,6 +106,7 @@ impl Peer {
             whole: Vec::new(),
             holding: Holding::default(),
             clock_ms: 0,
+            wiping: false,
         }
     }
 

@@ -15,13 +15,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Every message that has a JSON and a CBOR form.
-const MESSAGES: [&str; 13] = [
+const MESSAGES: [&str; 15] = [
     "record",
     "edit",
     "exchange",
     "exchange_idle",
     "exchange_answer",
     "exchange_answer_again",
+    "exchange_wiping",
+    "exchange_answer_wipe",
     "delivery_whole",
     "delivery_delta",
     "enrol",
@@ -87,6 +89,8 @@ fn the_exchange_and_its_answer_stand_as_they_did() {
     holds("exchange_idle", &messages::exchange_idle());
     holds("exchange_answer", &messages::exchange_answer());
     holds("exchange_answer_again", &messages::exchange_answer_again());
+    holds("exchange_wiping", &messages::exchange_wiping());
+    holds("exchange_answer_wipe", &messages::exchange_answer_wipe());
     holds("delivery_whole", &messages::delivery_whole());
     holds("delivery_delta", &messages::delivery_delta());
     holds("fault", &messages::faults());

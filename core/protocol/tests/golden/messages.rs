@@ -201,6 +201,7 @@ pub(crate) fn exchange() -> Exchange {
         whole: vec![id(6)],
         holding: Holding { pending: 1, refused: 2, blobs: 3 },
         clock_ms: MORNING_MS + 3_600_000,
+        wiping: false,
     }
 }
 
@@ -259,6 +260,7 @@ pub(crate) fn exchange_answer() -> ExchangeAnswer {
         fingerprint: Some(Fingerprint { own: set_hash(), shared: SetHash::default() }),
         rights: 17,
         server_ms: MORNING_MS + 3_601_000,
+        wipe: false,
     }
 }
 
@@ -276,6 +278,21 @@ pub(crate) fn exchange_answer_again() -> ExchangeAnswer {
         more: false,
         fingerprint: None,
         ..exchange_answer()
+    }
+}
+
+/// What a device says last that was told to wipe itself.
+pub(crate) fn exchange_wiping() -> Exchange {
+    Exchange { wiping: true, ..exchange_idle() }
+}
+
+/// The answer to a device that is to be wiped: what it pushed is held.
+pub(crate) fn exchange_answer_wipe() -> ExchangeAnswer {
+    ExchangeAnswer {
+        again: None,
+        outcomes: vec![(id(5), Outcome::Held { code: Code::Revoked })],
+        wipe: true,
+        ..exchange_answer_again()
     }
 }
 

@@ -175,6 +175,7 @@ impl Office {
             fingerprint: None,
             rights: self.rights,
             server_ms: MORNING_MS,
+            wipe: false,
         };
         if exchange.epoch != self.epoch {
             answer.again = Some(self.known(exchange));

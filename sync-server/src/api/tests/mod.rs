@@ -181,6 +181,7 @@ impl Phone {
             whole: Vec::new(),
             holding: Holding::default(),
             clock_ms: 0,
+            wiping: false,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::cli::enrol::link;
 use crate::console::desk::{Desk, blocking};
 use crate::console::failure::Failure;
 use crate::console::notice::{self, Notice};
-use crate::console::view::devices::{DeviceRow, Devices, Enrol, Revoke};
+use crate::console::view::devices::{DeviceRow, Devices, Enrol, Revoke, Wipe};
 use crate::console::view::frame::{Choice, Place};
 use crate::console::view::ink::code_square;
 use crate::console::view::show::{Chip, counted, span};
@@ -113,6 +113,32 @@ pub(super) async fn revoke(desk: Desk, Path(device): Path<DeviceId>) -> Result<R
     Ok(desk.done("/devices", format!("{name} is revoked. What it still sends is held for you.")))
 }
 
+pub(super) async fn ask_wipe(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
+    let page = desk
+        .read(move |desk, txn| {
+            let found = txn.device(device)?.filter(|device| device.wipe_ms.is_none()).ok_or(Failure::NotFound)?;
+            let team = team(txn)?;
+            Ok(Wipe {
+                frame: desk.frame(txn, format!("Wipe {}", found.name), Place::Devices)?,
+                device: row(desk, txn, &team, &found)?,
+                action: format!("/devices/{device}/wipe"),
+            })
+        })
+        .await?;
+    Ok(desk.page(&page))
+}
+
+pub(super) async fn wipe(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
+    let office = desk.state().office.clone();
+    let name = blocking(move || {
+        let found = office.read(|txn| txn.device(device))?.ok_or(Failure::NotFound)?;
+        enrol::wipe(&office, device)?;
+        Ok(found.name)
+    })
+    .await?;
+    Ok(desk.done("/devices", format!("{name} will be wiped at its next contact. What it hands over is held for you.")))
+}
+
 fn name_of(team: &[Mate], device: &Device) -> String {
     team.iter().find(|mate| mate.id.0 == device.person.0).map(|mate| mate.name.clone()).unwrap_or_default()
 }
@@ -130,13 +156,19 @@ fn row(desk: &Desk, txn: &mut dyn Txn, team: &[Mate], device: &Device) -> Result
         name: device.name.clone(),
         detail,
         technician: name_of(team, device),
-        state: (!is_live).then(|| Chip::new("faded", "Revoked")),
+        state: match (device.wiped_ms, device.wipe_ms, is_live) {
+            (Some(_), _, _) => Some(Chip::new("faded", "Wiped")),
+            (None, Some(_), _) => Some(Chip::new("amber", "To be wiped")),
+            (None, None, false) => Some(Chip::new("faded", "Revoked")),
+            (None, None, true) => None,
+        },
         enrolled: desk.zone.day(device.enrolled_ms),
         heard: device.contact_ms.map(|ms| desk.zone.ago(ms, now_ms)),
         is_silent: is_live && device.contact_ms.is_none_or(|ms| now_ms - ms > LONG_AGO_MS),
         reach: reach(txn, device)?,
         holds: holds(device),
         revoke_href: is_live.then(|| format!("/devices/{}/revoke", device.id)),
+        wipe_href: device.wipe_ms.is_none().then(|| format!("/devices/{}/wipe", device.id)),
     })
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct DeviceRow {
     pub(crate) holds: Vec<Chip>,
     /// Present while the device may be revoked: the page that asks once more.
     pub(crate) revoke_href: Option<String>,
+    /// Present until the device was asked to wipe itself: the page that asks once more.
+    pub(crate) wipe_href: Option<String>,
 }
 
 /// The one-time code of a new device, shown once.
@@ -51,6 +53,15 @@ pub(crate) struct Enrol {
 #[derive(Debug, Template)]
 #[template(path = "device_revoke.html")]
 pub(crate) struct Revoke {
+    pub(crate) frame: Frame,
+    pub(crate) device: DeviceRow,
+    pub(crate) action: String,
+}
+
+/// The page that asks before a device is wiped.
+#[derive(Debug, Template)]
+#[template(path = "device_wipe.html")]
+pub(crate) struct Wipe {
     pub(crate) frame: Frame,
     pub(crate) device: DeviceRow,
     pub(crate) action: String,

@@ -8,7 +8,7 @@ use super::{SqliteTxn, column};
 use crate::store::{Device, Devices, Replica, StoreError};
 
 const COLUMNS: &str = "id, person, name, public_key, enrolled_ms, contact_ms, position, offset_ms, pending, refused,
-    blobs, table_version, revoked_ms";
+    blobs, table_version, revoked_ms, wipe_ms, wiped_ms";
 
 fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
     Ok(Device {
@@ -23,6 +23,8 @@ fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
         holding: Holding { pending: row.get(8)?, refused: row.get(9)?, blobs: row.get(10)? },
         table_version: row.get(11)?,
         revoked_ms: row.get(12)?,
+        wipe_ms: row.get(13)?,
+        wiped_ms: row.get(14)?,
     })
 }
 
@@ -43,7 +45,7 @@ impl Devices for SqliteTxn<'_> {
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError> {
         let sql = format!(
             "insert or replace into device (tenant, {COLUMNS})
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
         );
         self.connection.prepare_cached(&sql)?.execute(rusqlite::params![
             self.tenant.0,
@@ -60,6 +62,8 @@ impl Devices for SqliteTxn<'_> {
             device.holding.blobs,
             device.table_version,
             device.revoked_ms,
+            device.wipe_ms,
+            device.wiped_ms,
         ])?;
         Ok(())
     }
