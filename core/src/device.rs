@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fieldsync_protocol::exchange::{Fingerprint, Holding};
-use fieldsync_protocol::{DeviceId, PersonId, RecordId, ReplicaId};
+use fieldsync_protocol::{DeviceId, Hash, PersonId, RecordId, ReplicaId};
 use rusqlite::{Connection, Transaction};
 
 use crate::anchor;
@@ -228,6 +228,11 @@ impl Device {
         })
     }
 
+    /// Wipes what deleted rows left in the store's files.
+    pub(crate) fn scrub(&self) -> Result<(), Error> {
+        self.inner.store.scrub()
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         self.inner.config.clock.as_ref()
     }
@@ -244,6 +249,20 @@ impl Device {
     /// Where a blob with this name lies.
     pub(crate) fn blob_file(&self, name: &str) -> PathBuf {
         self.inner.config.dir.join(BLOBS).join(name)
+    }
+
+    /// Removes the files of attachments that are gone.
+    pub(crate) fn remove_blob_files(&self, hashes: &[Hash]) {
+        for hash in hashes {
+            for file in [self.blob_file(&hash.to_string()), crate::photo::thumbnail_file(self, *hash)] {
+                // The record is gone either way; a file that stays is only disk space, found again by its hash.
+                if self.files().exists(&file)
+                    && let Err(error) = self.files().remove(&file)
+                {
+                    tracing::warn!(%error, "failed to remove a file of an attachment that is gone");
+                }
+            }
+        }
     }
 
     pub(crate) fn nonce(&self) -> Option<String> {

@@ -238,6 +238,18 @@ impl Blobs {
         }
     }
 
+    /// Deletes a blob; one that is not there is deleted already.
+    ///
+    /// # Errors
+    /// [`BlobError::Store`].
+    pub async fn delete(&self, hash: &Hash) -> Result<(), BlobError> {
+        let _turn = self.turn(hash).await;
+        match self.store.delete(&blob_path(hash)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(BlobError::Store(error)),
+        }
+    }
+
     /// Removes the chunks of uploads that nobody continued for `kept`, and returns how many there were.
     ///
     /// # Errors

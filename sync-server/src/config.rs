@@ -51,6 +51,8 @@ pub enum Command {
     /// Enrolled devices.
     #[command(subcommand)]
     Device(cli::device::DeviceCommand),
+    /// Take away for ever what was stored about a customer, or one record: privacy erasure.
+    Erase(cli::erase::EraseArgs),
     /// Say why technicians' devices have a record, or do not.
     Explain(cli::explain::ExplainArgs),
     /// Write a consistent copy of the database to a file, while the server runs or not.

@@ -1,7 +1,7 @@
 //! The office's folder: where everything of one server lies, and how it is opened.
 //!
 //! `office.sqlite` is the database; outside it, because a restored database must not bring old ones back, stand `keys/`,
-//! `anchor` and `revocations.log`; `blobs/` holds photos and files; `server.lock` is held by the one server that serves
+//! `anchor`, `revocations.log` and `erasures.log`; `blobs/` holds photos and files; `server.lock` is held by the one server that serves
 //! the folder, `commands.lock` shared by the commands at work in it. Commands work beside that server: SQLite lets several processes write in turn.
 
 use std::fs::{File, TryLockError};
@@ -15,11 +15,13 @@ use rusqlite::OpenFlags;
 
 use crate::anchor::{self, AnchorError};
 use crate::blobs::{BlobError, Blobs};
+use crate::erasures::Erasures;
 use crate::keys::{Keys, KeysError};
 use crate::office::Office;
 use crate::revocations::{self, Revocations};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{Store, StoreError};
+use crate::sync::erase;
 
 /// The epoch a new office begins with; a restore opens a later one.
 const FIRST_EPOCH: u64 = 1;
@@ -129,6 +131,11 @@ impl Folder {
         self.path.join("blobs")
     }
 
+    /// The log of privacy erasures.
+    pub fn erasures(&self) -> PathBuf {
+        self.path.join("erasures.log")
+    }
+
     /// The log of revocations.
     pub fn revocations(&self) -> PathBuf {
         self.path.join("revocations.log")
@@ -234,10 +241,11 @@ impl Folder {
         let office = self.office(tenant, clock, entropy)?;
         let was_older = anchor::moor(&office, &self.anchor(), self.files())?;
         revocations::replay(&office)?;
+        erase::replay(&office)?;
         Ok((office, was_older))
     }
 
-    /// The office whose database is at `path`, with this folder's keys and revocations.
+    /// The office whose database is at `path`, with this folder's keys, revocations and erasures.
     pub(crate) fn office_in(
         &self,
         path: &Path,
@@ -253,6 +261,10 @@ impl Folder {
         let log =
             Revocations::open(&path, self.medium.files.clone()).map_err(|source| OpenError::File { path, source })?;
         office.revocations = Arc::new(log);
+        let path = self.erasures();
+        let log =
+            Erasures::open(&path, self.medium.files.clone()).map_err(|source| OpenError::File { path, source })?;
+        office.erasures = Arc::new(log);
         Ok(office)
     }
 }

@@ -15,6 +15,7 @@ pub mod config;
 pub mod console;
 pub mod demo;
 pub mod enrol;
+pub mod erasures;
 pub mod folder;
 pub mod import;
 pub mod keys;

@@ -9,6 +9,7 @@ use fieldsync::entropy::{self, Entropy};
 use fieldsync::{Clock, SystemClock, SystemEntropy};
 use fieldsync_protocol::{PersonId, RecordId, ReplicaId, Stamp, Trust};
 
+use crate::erasures::Erasures;
 use crate::keys::Keys;
 use crate::revocations::Revocations;
 use crate::store::{self, Store, StoreError, TenantId, Txn};
@@ -30,6 +31,8 @@ pub struct Office {
     pub replica: ReplicaId,
     /// The log of revocations outside the database.
     pub revocations: Arc<Revocations>,
+    /// The log of privacy erasures outside the database.
+    pub erasures: Arc<Erasures>,
 }
 
 impl Office {
@@ -48,7 +51,8 @@ impl Office {
     ) -> Self {
         let replica = entropy::replica_id(entropy.as_ref());
         let revocations = Arc::new(Revocations::in_memory());
-        Self { store, tenant, keys, clock, entropy, replica, revocations }
+        let erasures = Arc::new(Erasures::in_memory());
+        Self { store, tenant, keys, clock, entropy, replica, revocations, erasures }
     }
 
     /// Runs `work` in one durable transaction.

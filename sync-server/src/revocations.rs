@@ -150,7 +150,8 @@ fn read_line(line: &str) -> Option<(usize, DeviceId, i64)> {
     Some((word, device, at_ms))
 }
 
-fn append(files: &dyn Files, path: &Path, line: &str) -> io::Result<()> {
+/// Appends lines to a log, on the disk when this returns, also after a line that was cut short.
+pub(crate) fn append(files: &dyn Files, path: &Path, line: &str) -> io::Result<()> {
     let Some(length) = files.len(path)? else {
         // A new file is made under another name, so that its name is on the disk too.
         let fresh = path.with_extension("new");

@@ -5,6 +5,7 @@
 
 mod copied;
 mod elsewhere;
+mod erased;
 mod many;
 mod network;
 mod old_stores;

@@ -146,6 +146,9 @@ pub struct ExchangeAnswer {
     pub delivered: Vec<Delivery>,
     /// Records that left the scope: clean ones are evicted, others after their pending work is answered.
     pub left: Vec<RecordId>,
+    /// Records that were erased for privacy: nothing of them may stay, pending edits included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<RecordId>,
     /// Where the pull stands after this page.
     pub cursor: Option<Sealed>,
     /// The cursor sent was not usable: this page is the first of a walk from the start.

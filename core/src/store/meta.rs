@@ -45,6 +45,8 @@ pub(crate) const PROVISIONAL: &str = "provisional";
 pub(crate) const WIPING: &str = "wiping";
 /// Where the office is.
 pub(crate) const SERVER_URL: &str = "server_url";
+/// Whether something was erased since the free space of the files was wiped last.
+pub(crate) const SCRUB: &str = "scrub";
 
 /// The value of `name`; `None` when it was never set.
 pub(crate) fn get<T: DeserializeOwned>(connection: &Connection, name: &str) -> Result<Option<T>, Error> {

@@ -105,6 +105,21 @@ impl Store {
         self.place.set_aside_count()
     }
 
+    /// Wipes what deleted rows left in the files: rewrites the database without free space and empties its journal.
+    pub(crate) fn scrub(&self) -> Result<(), Error> {
+        let _inside = self.enter()?;
+        let result = self.writer().and_then(|writer| {
+            let connection = writer.as_ref().ok_or(Error::Closed)?;
+            lock(&self.readers).clear();
+            connection.execute("insert into job_text (job_text) values ('optimize')", [])?;
+            connection.execute("insert into directory_text (directory_text) values ('optimize')", [])?;
+            connection.execute_batch("vacuum")?;
+            connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+            Ok(())
+        });
+        self.note_damage(result)
+    }
+
     /// Waits for what is under way, then closes every connection and lets go of every file. Until [`Store::resume`],
     /// calls fail with [`Error::Paused`].
     pub(crate) fn pause(&self) -> Result<(), Error> {

@@ -11,6 +11,7 @@
 
 pub(crate) mod blobs;
 pub(crate) mod drawer;
+mod erase;
 pub(crate) mod identity;
 pub(crate) mod message;
 mod pull;

@@ -147,17 +147,6 @@ pub(super) fn evict(device: &Device) -> Result<u32, Error> {
         }
         Ok((ids.len() as u32, files))
     })?;
-    for hash in files {
-        // The record is gone either way; a file that stays is only disk space, found again by its hash.
-        if let Err(error) = device.files().remove(&device.blob_file(&hash.to_string())) {
-            tracing::warn!(%error, "failed to remove the file of an evicted attachment");
-        }
-        let thumbnail = crate::photo::thumbnail_file(device, hash);
-        if device.files().exists(&thumbnail)
-            && let Err(error) = device.files().remove(&thumbnail)
-        {
-            tracing::warn!(%error, "failed to remove the small picture of an evicted attachment");
-        }
-    }
+    device.remove_blob_files(&files);
     Ok(count)
 }

@@ -21,6 +21,8 @@ pub struct Receipt {
     pub received: u32,
     /// Records that left this device.
     pub left: u32,
+    /// Records of this device that were erased for privacy.
+    pub erased: u32,
     /// Records in which both sides had changed something, merged by themselves.
     pub merged: Vec<Merged>,
     /// Groups in which a person must decide since this sync.

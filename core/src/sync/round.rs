@@ -17,7 +17,7 @@ use super::push::{self, Load, Portion};
 use super::receipt::{Ended, NeedsPerson, Phase};
 use super::verdict::{Said, Verdict, judge};
 use super::wipe::Wipe;
-use super::{Flight, Session, drawer, identity};
+use super::{Flight, Session, drawer, erase, identity};
 use crate::device::holding;
 use crate::drawer::DrawerState;
 use crate::entropy;
@@ -142,7 +142,7 @@ impl Session {
         let mut receipt = self.receipt.clone();
         let mut asked = self.asked.clone();
         let mut has_repaired = self.has_repaired;
-        let after = device.change(|work| {
+        let (after, gone) = device.change(|work| {
             if let Some(nonce) = &nonce {
                 meta::set(work.tx, meta::NONCE, nonce)?;
             }
@@ -166,7 +166,8 @@ impl Session {
                 meta::set(work.tx, meta::EPOCH, &answer.epoch)?;
             }
             if answer.again.is_some() && answer.cursor.is_none() {
-                return Ok(After::Again);
+                let gone = erase::erase(work, &answer.erased, &mut receipt)?;
+                return Ok((After::Again, gone));
             }
             if let Some(token) = &answer.token {
                 meta::set(work.tx, meta::TOKEN, token)?;
@@ -176,6 +177,7 @@ impl Session {
             push::settle_offers(work, &sent.load, answer, &mut receipt)?;
             let settled = push::settle(work, &sent.load, answer, now_ms, &mut receipt)?;
             let mut changed = settled.changed;
+            let gone = erase::erase(work, &answer.erased, &mut receipt)?;
             let after = match pull::apply(work, answer, &mut asked, &mut receipt)? {
                 Page::Incomplete(whole) => After::Applied { more: true, whole },
                 Page::Applied { changed: pulled } => {
@@ -189,11 +191,13 @@ impl Session {
             meta::set(work.tx, meta::RIGHTS, &answer.rights)?;
             let reason = if has_new_rights { drawer::Reason::Rights } else { drawer::Reason::Changed(&changed) };
             receipt.retried += drawer::retry_refused(work, &reason, &settled.refused)?;
-            Ok(after)
+            Ok((after, gone))
         })?;
         self.receipt = receipt;
         self.asked = asked;
         self.has_repaired = has_repaired;
+        device.remove_blob_files(&gone);
+        erase::scrub(&device)?;
         Ok(after)
     }
 

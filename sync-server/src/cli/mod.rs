@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod device;
 pub mod enrol;
+pub mod erase;
 pub mod explain;
 pub mod import;
 pub mod recovery;
@@ -49,6 +50,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::User(command) => user::run(command),
         Command::Enrol(args) => enrol::run(args),
         Command::Device(command) => device::run(command),
+        Command::Erase(args) => erase::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Restore(args) => restore::run(args),

@@ -37,7 +37,7 @@ pub struct Entry {
 pub struct Placed {
     /// Its place.
     pub sequence: u64,
-    /// The entry. Its edit is absent once erased.
+    /// The entry.
     pub entry: Entry,
     /// The chain hash at this place.
     pub chain: Hash,
@@ -51,10 +51,10 @@ pub trait History {
     fn dot(&mut self, record: RecordId, dot: Dot) -> Result<Option<Hash>, StoreError>;
     /// The chain hash at a place.
     fn chain_at(&mut self, sequence: u64) -> Result<Option<Hash>, StoreError>;
-    /// The history of one record, oldest first.
+    /// The history of one record, oldest first, without what was erased.
     fn history_of(&mut self, record: RecordId) -> Result<Vec<Placed>, StoreError>;
-    /// History after a place, oldest first.
+    /// History after a place, oldest first, without what was erased.
     fn history_after(&mut self, sequence: u64, limit: u64) -> Result<Vec<Placed>, StoreError>;
-    /// Whether history's chain holds, and how many entries it has.
+    /// Whether history's chain holds, and how many entries it has; of erased ones it holds the places.
     fn verify_chain(&mut self) -> Result<Result<u64, u64>, StoreError>;
 }

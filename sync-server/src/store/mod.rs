@@ -9,6 +9,7 @@
 mod blobs;
 mod board;
 mod devices;
+mod erased;
 mod held;
 mod history;
 mod records;
@@ -26,6 +27,7 @@ use fieldsync_protocol::RecordId;
 pub use blobs::Blobs;
 pub use board::{Board, JobQuery, JobRow, Sort};
 pub use devices::{Device, Devices, Replica};
+pub use erased::{Erased, ErasedRecords};
 pub use held::{Held, HeldEdits, RefusedRow};
 pub use history::{Action, Entry, History, Placed};
 pub use records::{Records, Stored};
@@ -88,7 +90,10 @@ pub struct Changed {
 }
 
 /// The verbs of a transaction, room by room.
-pub trait Txn: Tenants + Records + History + Scope + Devices + HeldEdits + Blobs + Users + Board {}
+pub trait Txn:
+    Tenants + Records + History + Scope + Devices + HeldEdits + Blobs + Users + Board + ErasedRecords
+{
+}
 
 /// A piece of work for [`Store::write`].
 pub type Work = Box<dyn FnOnce(&mut dyn Txn) -> Result<(), StoreError> + Send>;
@@ -125,6 +130,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the database or the disk.
     fn backup(&self, target: &std::path::Path) -> Result<(), StoreError>;
+
+    /// Wipes what deleted rows left in the database's files, so that nothing erased can be found in them.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database or the disk; what is stored is unharmed, and asking again is right.
+    fn scrub(&self) -> Result<(), StoreError>;
 
     /// Checks the database's own structure; the list of what is wrong, empty when nothing is.
     ///

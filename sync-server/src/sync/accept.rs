@@ -92,6 +92,11 @@ impl<'a> Door<'a> {
         action: Action,
     ) -> Result<Accepted, StoreError> {
         let before = txn.record(id)?;
+        if before.is_none() && txn.erased(id)?.is_some() {
+            let code = Code::Erased;
+            let refusals = edits.iter().map(|edit| refusal(edit, code)).collect();
+            return Ok(Accepted::Refused(refusals));
+        }
         let mut new = Vec::new();
         for edit in edits {
             if txn.dot(id, edit.dot)?.is_none() || fieldsync_protocol::planted!("apply-twice") {

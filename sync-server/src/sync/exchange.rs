@@ -1,12 +1,12 @@
 //! One exchange, walked in the order of checks: epoch, refill, identity, push, pull. Authentication came before.
 
-use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Outcome, SentDot};
+use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Offered, Outcome, SentDot};
 use fieldsync_protocol::rights::{Actor, Code, Role};
 use fieldsync_protocol::{DeviceId, RecordId};
 
 use super::accept::{Author, Door};
 use super::sealed::{Cursor, Token};
-use super::{held, pull, push, refill};
+use super::{erase, held, pull, push, refill};
 use crate::office::Office;
 use crate::store::{Audience, Device, Replica, StoreError, Txn};
 
@@ -40,7 +40,9 @@ pub fn exchange(
     if device.revoked_ms.is_some() && !fieldsync_protocol::planted!("serve-revoked") {
         for record in &message.push {
             let order = push::order_of(txn, record)?;
-            held::hold(office, txn, &device, &record.kind, record.id, order, &record.edits, Code::Revoked)?;
+            if !erase::is_gone(office, txn, record.id, &record.kind, order)? {
+                held::hold(office, txn, &device, &record.kind, record.id, order, &record.edits, Code::Revoked)?;
+            }
         }
         if device.wipe_ms.is_some() {
             return wipe(office, txn, device, message).map(Ok);
@@ -71,6 +73,7 @@ pub fn exchange(
         offered: Vec::new(),
         delivered: Vec::new(),
         left: Vec::new(),
+        erased: Vec::new(),
         cursor: None,
         anew: false,
         more: false,
@@ -80,8 +83,15 @@ pub fn exchange(
         wipe: false,
     };
     for offer in &message.offers {
-        let outcome = refill::take(office, txn, &mut door, &device, offer)?;
-        answer.offered.push((offer.record.id, outcome));
+        let id = offer.record.id;
+        let order = refill::order_of(&offer.record);
+        let outcome = if erase::is_gone(office, txn, id, &offer.record.kind, order)? {
+            answer.erased.push(id);
+            Offered::Refused
+        } else {
+            refill::take(office, txn, &mut door, &device, offer)?
+        };
+        answer.offered.push((id, outcome));
     }
 
     if message.epoch != tenant.epoch {
@@ -104,7 +114,9 @@ pub fn exchange(
             position: position.max(device.position),
         };
         let replica = replica.unwrap_or(Replica { device: device.id, epoch: tenant.epoch, serial: 0, push_id: None });
-        answer.outcomes = push::take(office, txn, &mut door, &device, &author, &message.push)?;
+        let (outcomes, gone) = push::take(office, txn, &mut door, &device, &author, &message.push)?;
+        answer.outcomes = outcomes;
+        answer.erased.extend(gone);
         if let Some(push_id) = message.push_id {
             let accepted = Replica { serial: replica.serial + 1, push_id: Some(push_id), ..replica };
             txn.put_replica(message.replica, &accepted)?;
@@ -138,6 +150,7 @@ fn wipe(office: &Office, txn: &mut dyn Txn, device: Device, message: &Exchange) 
         offered: Vec::new(),
         delivered: Vec::new(),
         left: Vec::new(),
+        erased: Vec::new(),
         cursor: None,
         anew: false,
         more: false,

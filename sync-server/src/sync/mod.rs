@@ -8,6 +8,7 @@ pub mod accept;
 pub mod blob;
 pub mod board;
 pub mod edit;
+pub mod erase;
 pub mod exchange;
 pub mod explain;
 pub mod held;

@@ -42,13 +42,26 @@ pub(super) fn fill(
 
     let answered = answered(answer);
     let asked: BTreeSet<RecordId> = message.whole.iter().copied().collect();
-    let mut page = Page { office, bytes: 0, delivered: Vec::new(), left: Vec::new(), end: since, is_full: false };
+    let mut page = Page {
+        office,
+        bytes: 0,
+        delivered: Vec::new(),
+        left: Vec::new(),
+        erased: Vec::new(),
+        end: since,
+        is_full: false,
+    };
     for row in &rows {
-        if page.is_full || page.delivered.len() + page.left.len() >= PAGE_RECORDS_MAX {
+        if page.is_full || page.delivered.len() + page.left.len() + page.erased.len() >= PAGE_RECORDS_MAX {
             page.is_full = true;
             break;
         }
-        if row.has_left {
+        if row.has_left && txn.erased(row.record)?.is_some() {
+            // A walk from the start tells it too: the device may still hold what it saw before.
+            if row.entered <= since || usable.is_none() {
+                page.erased.push(row.record);
+            }
+        } else if row.has_left {
             // Told only to devices whose cursor is past the entry: others never had it.
             if row.entered <= since && usable.is_some() && !fieldsync_protocol::planted!("leave-unsaid") {
                 page.left.push(row.record);
@@ -92,6 +105,7 @@ pub(super) fn fill(
     }
     answer.delivered = page.delivered;
     answer.left = page.left;
+    answer.erased.extend(page.erased);
     Ok(())
 }
 
@@ -110,6 +124,7 @@ struct Page<'a> {
     bytes: usize,
     delivered: Vec<Delivery>,
     left: Vec<RecordId>,
+    erased: Vec<RecordId>,
     /// The sequence up to which everything is on the page.
     end: u64,
     is_full: bool,

@@ -5,11 +5,11 @@ use fieldsync_protocol::kinds::{self, Reach};
 use fieldsync_protocol::{Record, RecordId};
 
 use super::accept::{self, Accepted, Author, Door};
-use super::{held, scope};
+use super::{erase, held, scope};
 use crate::office::Office;
 use crate::store::{Action, Device, RefusedRow, StoreError, Stored, Txn};
 
-/// Takes what a device pushes: what others hang below first.
+/// Takes what a device pushes: what others hang below first. What was erased is dropped, and named.
 pub(super) fn take(
     office: &Office,
     txn: &mut dyn Txn,
@@ -17,14 +17,14 @@ pub(super) fn take(
     device: &Device,
     author: &Author,
     push: &[PushRecord],
-) -> Result<Vec<(RecordId, Outcome)>, StoreError> {
-    let mut ordered: Vec<&PushRecord> = push.iter().collect();
+) -> Result<(Vec<(RecordId, Outcome)>, Vec<RecordId>), StoreError> {
+    let (mut ordered, gone) = erase::sift(office, txn, push)?;
     ordered.sort_by_key(|record| rank(&record.kind));
     let mut outcomes = Vec::with_capacity(push.len());
     for record in ordered {
         outcomes.push((record.id, take_record(office, txn, door, device, author, record)?));
     }
-    Ok(outcomes)
+    Ok((outcomes, gone))
 }
 
 /// Masters, then orders, then assignments, then the rest: what is referred to arrives before what refers to it.

@@ -73,7 +73,7 @@ pub(super) fn take(
     Ok(Offered::Merged)
 }
 
-fn order_of(record: &Record) -> Option<RecordId> {
+pub(super) fn order_of(record: &Record) -> Option<RecordId> {
     let table = kinds::kind(&record.kind)?;
     super::accept::order_of(Some(record), table, record.id, &[])
 }

@@ -254,6 +254,7 @@ pub(crate) fn exchange_answer() -> ExchangeAnswer {
         ],
         delivered: vec![delivery_whole(), delivery_delta()],
         left: vec![id(16)],
+        erased: Vec::new(),
         cursor: Some(Sealed(vec![9, 8, 8])),
         anew: true,
         more: false,

@@ -169,6 +169,7 @@ impl Office {
             offered: self.refill(exchange),
             delivered: Vec::new(),
             left: Vec::new(),
+            erased: Vec::new(),
             cursor: None,
             anew: false,
             more: false,

@@ -1,6 +1,6 @@
 //! History in SQLite.
 
-use fieldsync_protocol::{Dot, Edit, Hash, RecordId, encode};
+use fieldsync_protocol::{Dot, Edit, Hash, RecordId, ReplicaId, encode};
 use rusqlite::{OptionalExtension, Row};
 
 use super::{SqliteTxn, column};
@@ -9,18 +9,19 @@ use crate::store::{Action, Entry, History, Placed, StoreError, Tenants};
 const COLUMNS: &str = "sequence, action, kind, record, content, arrived_ms, replaced, chain, content_hash, happened_ms";
 
 /// What the chain commits to at one place: everything that stands there, with the content as its hash.
-fn link(previous: &Hash, sequence: u64, action: &str, entry: &Entry, content: &Hash) -> Hash {
-    Hash::blake3(&encode::cbor(&(
-        previous,
-        sequence,
-        action,
-        &entry.kind,
-        entry.record,
-        entry.edit.dot,
-        content,
-        entry.arrived_ms,
-        &entry.replaced,
-    )))
+fn link(previous: &Hash, sequence: u64, place: &Link<'_>) -> Hash {
+    let Link { action, kind, record, dot, content, arrived_ms, replaced } = place;
+    Hash::blake3(&encode::cbor(&(previous, sequence, action, kind, record, dot, content, arrived_ms, replaced)))
+}
+
+struct Link<'e> {
+    action: &'e str,
+    kind: &'e str,
+    record: RecordId,
+    dot: Dot,
+    content: Hash,
+    arrived_ms: i64,
+    replaced: &'e [Dot],
 }
 
 fn name(action: Action) -> &'static str {
@@ -66,7 +67,16 @@ impl History for SqliteTxn<'_> {
         let tenant = self.tenant()?;
         let sequence = tenant.sequence + 1;
         let content = entry.edit.content();
-        let chain = link(&tenant.chain, sequence, name(entry.action), entry, &content);
+        let place = Link {
+            action: name(entry.action),
+            kind: &entry.kind,
+            record: entry.record,
+            dot: entry.edit.dot,
+            content,
+            arrived_ms: entry.arrived_ms,
+            replaced: &entry.replaced,
+        };
+        let chain = link(&tenant.chain, sequence, &place);
         self.connection
             .prepare_cached(
                 "insert into history (tenant, sequence, action, kind, record, group_name, replica, counter, content,
@@ -118,15 +128,20 @@ impl History for SqliteTxn<'_> {
     }
 
     fn history_of(&mut self, record: RecordId) -> Result<Vec<Placed>, StoreError> {
-        let sql = format!("select {COLUMNS} from history where tenant = ?1 and record = ?2 order by sequence");
+        let sql = format!(
+            "select {COLUMNS} from history
+             where tenant = ?1 and record = ?2 and content is not null order by sequence"
+        );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map((self.tenant.0, record.as_bytes()), raw)?;
         rows.map(|row| placed(row?)).collect()
     }
 
     fn history_after(&mut self, sequence: u64, limit: u64) -> Result<Vec<Placed>, StoreError> {
-        let sql =
-            format!("select {COLUMNS} from history where tenant = ?1 and sequence > ?2 order by sequence limit ?3");
+        let sql = format!(
+            "select {COLUMNS} from history
+                     where tenant = ?1 and sequence > ?2 and content is not null order by sequence limit ?3"
+        );
         let mut statement = self.connection.prepare_cached(&sql)?;
         let rows = statement.query_map((self.tenant.0, sequence as i64, limit as i64), raw)?;
         rows.map(|row| placed(row?)).collect()
@@ -134,22 +149,40 @@ impl History for SqliteTxn<'_> {
 
     fn verify_chain(&mut self) -> Result<Result<u64, u64>, StoreError> {
         let tenant = self.tenant()?;
-        let sql = format!("select {COLUMNS} from history where tenant = ?1 order by sequence");
+        let sql = format!("select {COLUMNS}, replica, counter from history where tenant = ?1 order by sequence");
         let mut statement = self.connection.prepare(&sql)?;
-        let rows = statement.query_map([self.tenant.0], raw)?;
+        let rows = statement.query_map([self.tenant.0], |row| {
+            let dot = Dot { replica: column!(row, 10, ReplicaId), counter: row.get::<_, i64>(11)? as u64 };
+            Ok((raw(row)?, dot))
+        })?;
         let (mut previous, mut expected) = (Hash([0; 32]), 0);
         for row in rows {
-            let row = row?;
-            let (action, content_hash) = (row.1.clone(), row.8);
-            let place = placed(row)?;
+            let (row, dot) = row?;
+            let (sequence, action, kind, record, content, arrived_ms, replaced, chain, content_hash) = row;
+            let damaged = |_| StoreError::Damaged("history entry");
+            let replaced: Vec<Dot> = encode::from_cbor(&replaced).map_err(damaged)?;
+            let says_so = match content {
+                Some(content) => {
+                    let edit: Edit = encode::from_cbor(&content).map_err(damaged)?;
+                    edit.content() == content_hash && edit.dot == dot
+                }
+                // Erased: its place holds, and says nothing.
+                None => true,
+            };
             expected += 1;
-            let holds = place.sequence == expected
-                && place.entry.edit.content() == content_hash
-                && place.chain == link(&previous, expected, &action, &place.entry, &content_hash);
-            if !holds {
+            let place = Link {
+                action: &action,
+                kind: &kind,
+                record,
+                dot,
+                content: content_hash,
+                arrived_ms,
+                replaced: &replaced,
+            };
+            if sequence as u64 != expected || !says_so || chain != link(&previous, expected, &place) {
                 return Ok(Err(expected));
             }
-            previous = place.chain;
+            previous = chain;
         }
         let is_complete = expected == tenant.sequence && previous == tenant.chain;
         Ok(if is_complete { Ok(expected) } else { Err(expected + 1) })

@@ -6,6 +6,7 @@
 mod blobs;
 mod board;
 mod devices;
+mod erased;
 mod held;
 mod history;
 mod records;
@@ -191,6 +192,16 @@ impl Store for SqliteStore {
         let mut target = Connection::open(target)?;
         let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
         backup.run_to_completion(4_096, std::time::Duration::ZERO, None)?;
+        Ok(())
+    }
+
+    fn scrub(&self) -> Result<(), StoreError> {
+        self.readers.lock().expect("nobody panics while holding this lock").clear();
+        let connection = connect(&self.medium, &self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.execute("insert into job_text (job_text) values ('optimize')", [])?;
+        connection.execute_batch("vacuum")?;
+        // Readers that are under way keep the journal; its content is overwritten when they have ended.
+        connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
         Ok(())
     }
 

@@ -60,6 +60,14 @@ impl SqliteTxn<'_> {
         Ok(sum.unwrap_or_default())
     }
 
+    /// Takes a record out of an audience's sum, when it is counted there.
+    pub(super) fn uncount(&self, name: Audience, record: RecordId) -> Result<(), StoreError> {
+        match self.counted(name, record)? {
+            Some(check) => self.change_sum(name, true, |set| set.remove(&check)),
+            None => Ok(()),
+        }
+    }
+
     fn counted(&self, name: Audience, record: RecordId) -> Result<Option<Hash>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "select check_hash from scope where tenant = ?1 and audience = ?2 and record = ?3 and has_left = 0",
