@@ -184,20 +184,21 @@ pub(super) fn is_gone(
     Ok(true)
 }
 
-/// Takes out of a push what must be dropped, and returns its ids.
+/// Takes out of a push what must be dropped, and names it in `erased`.
 pub(super) fn sift<'p>(
     office: &Office,
     txn: &mut dyn Txn,
     push: &'p [PushRecord],
-) -> Result<(Vec<&'p PushRecord>, Vec<RecordId>), StoreError> {
-    let (mut kept, mut gone) = (Vec::with_capacity(push.len()), Vec::new());
+    erased: &mut Vec<RecordId>,
+) -> Result<Vec<&'p PushRecord>, StoreError> {
+    let mut kept = Vec::with_capacity(push.len());
     for record in push {
         let order = super::push::order_of(txn, record)?;
         if is_gone(office, txn, record.id, &record.kind, order)? {
-            gone.push(record.id);
+            erased.push(record.id);
         } else {
             kept.push(record);
         }
     }
-    Ok((kept, gone))
+    Ok(kept)
 }

@@ -114,9 +114,7 @@ pub fn exchange(
             position: position.max(device.position),
         };
         let replica = replica.unwrap_or(Replica { device: device.id, epoch: tenant.epoch, serial: 0, push_id: None });
-        let (outcomes, gone) = push::take(office, txn, &mut door, &device, &author, &message.push)?;
-        answer.outcomes = outcomes;
-        answer.erased.extend(gone);
+        answer.outcomes = push::take(office, txn, &mut door, &device, &author, &message.push, &mut answer.erased)?;
         if let Some(push_id) = message.push_id {
             let accepted = Replica { serial: replica.serial + 1, push_id: Some(push_id), ..replica };
             txn.put_replica(message.replica, &accepted)?;

@@ -9,7 +9,7 @@ use super::{erase, held, scope};
 use crate::office::Office;
 use crate::store::{Action, Device, RefusedRow, StoreError, Stored, Txn};
 
-/// Takes what a device pushes: what others hang below first. What was erased is dropped, and named.
+/// Takes what a device pushes: what others hang below first. What was erased is dropped, and named in `erased`.
 pub(super) fn take(
     office: &Office,
     txn: &mut dyn Txn,
@@ -17,14 +17,15 @@ pub(super) fn take(
     device: &Device,
     author: &Author,
     push: &[PushRecord],
-) -> Result<(Vec<(RecordId, Outcome)>, Vec<RecordId>), StoreError> {
-    let (mut ordered, gone) = erase::sift(office, txn, push)?;
+    erased: &mut Vec<RecordId>,
+) -> Result<Vec<(RecordId, Outcome)>, StoreError> {
+    let mut ordered = erase::sift(office, txn, push, erased)?;
     ordered.sort_by_key(|record| rank(&record.kind));
     let mut outcomes = Vec::with_capacity(push.len());
     for record in ordered {
         outcomes.push((record.id, take_record(office, txn, door, device, author, record)?));
     }
-    Ok((outcomes, gone))
+    Ok(outcomes)
 }
 
 /// Masters, then orders, then assignments, then the rest: what is referred to arrives before what refers to it.
