@@ -37,7 +37,8 @@ pub enum FieldsyncError {
         /// What helps, where something does.
         remedy: Option<String>,
     },
-    /// The device is not enrolled, or no longer: show the enrolment. What was entered is safe.
+    /// The device is not enrolled, or no longer: show the enrolment. Code `wiped`: the office had it wiped, after it handed
+    /// over what only it had; open with `start_over` and enrol with a new code.
     #[error("{reason}")]
     SignIn {
         /// Stable code.
@@ -153,8 +154,9 @@ impl From<Error> for FieldsyncError {
             | Error::NotReady { .. }
             | Error::DocumentOutdated
             | Error::Untrusted
-            | Error::OtherOwner => Self::NotNow { code, reason, remedy: None },
-            Error::SignedOut => Self::SignIn { code, reason },
+            | Error::OtherOwner
+            | Error::StillHolds { .. } => Self::NotNow { code, reason, remedy: None },
+            Error::SignedOut | Error::Wiped => Self::SignIn { code, reason },
             Error::Offline { retry_after_ms } => {
                 Self::TryLater { code, reason, retry_after_ms: retry_after_ms.and_then(|ms| i64::try_from(ms).ok()) }
             }

@@ -25,7 +25,9 @@ mod observe;
 mod office;
 mod page;
 mod photo;
+mod profiles;
 mod runtime;
+mod support;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -55,7 +57,9 @@ pub use page::{
     VisitEvent, Waiting, WaitingState,
 };
 pub use photo::{PhotoFile, UploadState};
+pub use profiles::{Profile, Profiles, Unsent};
 pub use runtime::CancelHandle;
+pub use support::Diagnostics;
 pub use sync::{Ended, Merged, NeedsPerson, NotAccepted, SyncObserver, SyncPhase, SyncProgress, SyncReceipt};
 pub use values::{Activity, Attribution, Author, Charge, Field, Outcome, Priority, TextField, VisitStep};
 pub use work::{

@@ -113,6 +113,17 @@ impl Runtime {
     }
 }
 
+impl Runtime {
+    /// Runs `work`, which may block, where that harms nobody. A caller that stops waiting does not stop it.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, FieldsyncError> + Send + 'static,
+    ) -> Result<T, FieldsyncError> {
+        let work = async move { tokio::task::spawn_blocking(move || guard(work)).await };
+        self.run(async move { work.await.unwrap_or_else(|_| Err(FieldsyncError::closed())) }).await
+    }
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.end();

@@ -317,6 +317,49 @@ fn a_paused_device_takes_no_calls_and_goes_on_after_it() {
     assert_eq!(device.job(order).unwrap().problem, "hose burst");
 }
 
+#[test]
+fn a_profile_that_holds_work_is_removed_by_its_very_numbers_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let profiles = Profiles::open(dir.path().to_string_lossy().into_owned()).unwrap();
+    let anna = profiles.add("Anna 安娜".into()).unwrap();
+    profiles.add("Bert".into()).unwrap();
+    let device = Device::open(options(anna.dir), None).unwrap();
+    enrol(&device, "http://127.0.0.1:9");
+    let order = order(&device);
+    device.add_photo(order, "image/jpeg".into(), b"a photo".into(), None, None).unwrap();
+    let code = |result: Result<(), FieldsyncError>| match result {
+        Err(FieldsyncError::NotNow { code, .. } | FieldsyncError::TryLater { code, .. }) => code,
+        other => format!("{other:?}"),
+    };
+
+    assert_eq!(code(profiles.remove(anna.id.clone(), None)), "in_use");
+    drop(device);
+    assert_eq!(code(profiles.remove(anna.id.clone(), None)), "still_holds");
+    let held = profiles.list().unwrap().into_iter().find(|profile| profile.id == anna.id).unwrap().unsent.unwrap();
+    assert_eq!(held.photos, 1);
+    profiles.remove(anna.id, Some(held)).unwrap();
+
+    let left = profiles.list().unwrap();
+    assert_eq!(left.iter().map(|profile| profile.label.as_str()).collect::<Vec<_>>(), ["Bert"]);
+}
+
+#[test]
+fn diagnostics_tell_how_the_store_stands_and_nothing_that_was_entered() {
+    let dir = tempfile::tempdir().unwrap();
+    let device = open(&dir);
+    enrol(&device, "http://127.0.0.1:9");
+    order(&device);
+
+    let diagnostics = wait(device.diagnostics()).unwrap();
+
+    assert!(diagnostics.is_whole);
+    assert!(diagnostics.oldest_pending_ms.is_some());
+    for text in [&diagnostics.text, &diagnostics.json] {
+        assert!(text.contains("pending"), "{text}");
+        assert!(!text.contains("hose burst") && !text.contains("采石场") && !text.contains("Anna"), "{text}");
+    }
+}
+
 /// An anchor the app keeps; it may refuse to be read.
 #[derive(Default)]
 struct Keychain {
