@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     unsent: Mutex<Option<Unsent>>,
     pub(crate) store: Store,
     is_syncing: AtomicBool,
+    /// Something stored could not be read: the next sync looks at everything.
+    is_suspect: AtomicBool,
 }
 
 impl Device {
@@ -68,6 +70,7 @@ impl Device {
             unsent: Mutex::default(),
             store,
             is_syncing: AtomicBool::new(false),
+            is_suspect: AtomicBool::new(false),
         };
         let device = Self { inner: Arc::new(inner) };
         let next = match device.begin(held.as_ref().map(Option::as_deref), anchor::Turn::Yes) {
@@ -145,6 +148,7 @@ impl Device {
                 held: store::drawer::count(connection, DrawerState::Held)?,
                 blobs: store::blob::waiting(connection)?,
                 offers: store::offer::count(connection)?,
+                damaged: store::repair::damaged_count(connection)?,
                 conflicts: connection
                     .query_row("select coalesce(sum(conflicts), 0) from record", [], |row| row.get(0))?,
                 last_contact_ms: meta::get(connection, meta::CONTACT_MS)?,
@@ -169,8 +173,20 @@ impl Device {
 
     /// Reads one snapshot of the store: whatever commits meanwhile is not seen.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        let result = self.inner.store.read(work);
+        let result = self.note_unreadable(self.inner.store.read(work));
         self.note_error(result)
+    }
+
+    fn note_unreadable<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if matches!(result, Err(Error::Content(_))) {
+            self.inner.is_suspect.store(true, Ordering::Release);
+        }
+        result
+    }
+
+    /// Whether something stored could not be read since this was last asked.
+    pub(crate) fn take_suspicion(&self) -> bool {
+        self.inner.is_suspect.swap(false, Ordering::AcqRel)
     }
 
     /// Writes one transaction. Projections of what `work` put into its second argument are brought up to date before
@@ -188,7 +204,7 @@ impl Device {
             }
             Ok((value, Unsent::of(tx)?))
         });
-        let (value, unsent) = self.note_error(result)?;
+        let (value, unsent) = self.note_error(self.note_unreadable(result))?;
         self.note_unsent(unsent);
         self.inner.watchers.announce(&touched);
         Ok(value)
@@ -326,6 +342,8 @@ pub struct DeviceStatus {
     pub blobs: u32,
     /// Records being offered back to an office that forgot them.
     pub offers: u32,
+    /// Own entries that are not what was entered, and were sent to nobody.
+    pub damaged: u32,
     /// Groups in which a person must decide.
     pub conflicts: u32,
     /// When the office last answered, on this device's clock.

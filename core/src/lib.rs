@@ -23,6 +23,7 @@
 
 pub mod anchor;
 pub mod blob;
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod device;
@@ -55,6 +56,7 @@ pub use fieldsync_protocol::{Fields, FieldsExt, Hash, PersonId, RecordId, Value,
 
 pub use anchor::{Anchor, AnchorError, FileAnchor};
 pub use blob::Fetched;
+pub use check::{CheckReport, Damaged};
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use device::{Device, DeviceStatus};

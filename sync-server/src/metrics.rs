@@ -35,6 +35,15 @@ fn describe() {
     describe_counter!("fieldsync_exchange_bytes_total", "Bytes of exchanges on the wire, by direction.");
     describe_counter!("fieldsync_pushed_records_total", "Records pushed by devices, by outcome.");
     describe_counter!("fieldsync_delivered_records_total", "Records delivered to devices.");
+    describe_counter!(
+        "fieldsync_whole_records_total",
+        "Records devices asked for whole, because what they hold differs."
+    );
+    describe_counter!("fieldsync_ranges_compared_total", "Ranges compared with devices to find a difference.");
+    describe_counter!(
+        "fieldsync_index_repaired_total",
+        "Times an audience's index or sum was wrong and counted again."
+    );
     describe_counter!("fieldsync_replicas_renewed_total", "Times a store was told to take a new replica id.");
     describe_counter!("fieldsync_blob_bytes_total", "Bytes of photos and files, by direction.");
     describe_gauge!("fieldsync_event_streams", "Event streams open.");

@@ -6,9 +6,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::compare::{Range, Ranged};
 use crate::edit::{Edit, is_name};
 use crate::ids::{Hash, PushId, RecordId, ReplicaId, Seal};
-use crate::limits::{OFFERS_MAX, PUSH_EDITS_MAX, PUSH_IDS_MAX, PUSH_RECORDS_MAX, VERSION_ENTRIES_MAX};
+use crate::limits::{OFFERS_MAX, PUSH_EDITS_MAX, PUSH_IDS_MAX, PUSH_RECORDS_MAX, RANGES_MAX, VERSION_ENTRIES_MAX};
 use crate::record::{Record, Siblings};
 use crate::rights::Code;
 use crate::version::{Dot, Version};
@@ -73,6 +74,9 @@ pub struct Exchange {
     /// The device was told to wipe itself, has handed over what it could, and destroys its store when this is answered.
     #[serde(default, skip_serializing_if = "is_false")]
     pub wiping: bool,
+    /// Where the device looks for a difference: what does the office hold there?
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<Range>,
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -165,6 +169,10 @@ pub struct ExchangeAnswer {
     /// but `outcomes` counts in such an answer.
     #[serde(default, skip_serializing_if = "is_false")]
     pub wipe: bool,
+    /// What the office holds in the ranges asked about, as it stands once this page and all after it are applied. Only on
+    /// the last page.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranged: Vec<Ranged>,
 }
 
 /// What became of one record's push.
@@ -326,6 +334,7 @@ pub fn within_limits(exchange: &Exchange) -> bool {
         && exchange.sent_dots.len() <= PUSH_RECORDS_MAX * PUSH_EDITS_MAX
         && exchange.offers.len() <= OFFERS_MAX
         && exchange.whole.len() <= PUSH_RECORDS_MAX
+        && exchange.ranges.len() <= RANGES_MAX
         && exchange.push.iter().all(|push| {
             is_name(&push.kind)
                 && (1..=PUSH_EDITS_MAX).contains(&push.edits.len())

@@ -36,6 +36,7 @@
 //! ```
 
 pub mod amount;
+pub mod compare;
 pub mod document;
 pub mod edit;
 pub mod encode;

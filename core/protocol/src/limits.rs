@@ -26,6 +26,12 @@ pub const PUSH_EDITS_MAX: usize = 64;
 pub const PUSH_IDS_MAX: usize = 4_096;
 /// Records a device may offer back in one exchange.
 pub const OFFERS_MAX: usize = 200;
+/// Ranges a device may ask about in one exchange: what the office says of them stays far below a page.
+pub const RANGES_MAX: usize = 16;
+/// Parts into which the office divides a range.
+pub const RANGE_PARTS: usize = 16;
+/// Records of a range that are told one by one instead.
+pub const RANGE_CHECKS_MAX: usize = 16;
 /// Highest counter a dot may carry: far above a life's work, far below an overflow.
 pub const COUNTER_MAX: u64 = 1 << 48;
 /// Entries of one version vector a peer may send.

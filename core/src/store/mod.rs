@@ -12,6 +12,7 @@ pub(crate) mod offer;
 mod open;
 pub(crate) mod pending;
 pub(crate) mod record;
+pub(crate) mod repair;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 

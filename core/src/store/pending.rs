@@ -50,19 +50,21 @@ pub(crate) fn count(connection: &Connection) -> Result<u32, Error> {
 
 /// Stores a pending edit. It takes the place in the order of pushing of the edits it replaces.
 pub(crate) fn add(connection: &Connection, id: RecordId, edit: &Edit, place: Option<i64>) -> Result<(), Error> {
+    let body = encode::cbor(edit);
     connection
         .prepare_cached(
-            r#"insert into pending (record, replica, counter, "group", edit, content, made)
-               values (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, (select coalesce(max(made), 0) + 1 from pending)))"#,
+            r#"insert into pending (record, replica, counter, "group", edit, content, made, check_hash)
+               values (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, (select coalesce(max(made), 0) + 1 from pending)), ?8)"#,
         )?
         .execute(params![
             id.as_bytes(),
             edit.dot.replica.as_bytes(),
             edit.dot.counter as i64,
             edit.group,
-            encode::cbor(edit),
+            body,
             edit.content().as_bytes(),
             place,
+            Hash::blake3(&body).as_bytes(),
         ])?;
     Ok(())
 }

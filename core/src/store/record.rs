@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use fieldsync_protocol::exchange::Fingerprint;
-use fieldsync_protocol::kinds::{self, Reach};
+use fieldsync_protocol::compare::Side;
+use fieldsync_protocol::exchange::{Fingerprint, SetHash};
 use fieldsync_protocol::{FieldsExt, Hash, Record, RecordId, ReplicaId, Seal, encode, show};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{meta, offer, pending};
+use super::{meta, offer, pending, repair};
 use crate::error::Error;
 
 /// One transaction's changes to records: what was touched, and the fingerprint that goes with it.
@@ -50,51 +50,50 @@ impl<'t> Work<'t> {
         self.fingerprint.as_mut().ok_or(Error::Defect("fingerprint_missing"))
     }
 
-    fn count(&mut self, kind: &str, body: &[u8]) -> Result<(), Error> {
-        let check = Hash::blake3(body);
-        let is_shared = kinds::kind(kind).is_some_and(|kind| kind.reach == Reach::Shared);
+    /// The sum a record of this kind is counted in.
+    fn sum(&mut self, kind: &str) -> Result<&mut SetHash, Error> {
         let sums = self.fingerprint()?;
-        if is_shared {
-            sums.shared.add(&check)
-        } else {
-            sums.own.add(&check)
-        }
-        Ok(())
+        Ok(match repair::side(kind) {
+            Side::Own => &mut sums.own,
+            Side::Shared => &mut sums.shared,
+        })
     }
 
-    fn uncount(&mut self, kind: &str, body: &[u8]) -> Result<(), Error> {
-        let check = Hash::blake3(body);
-        let is_shared = kinds::kind(kind).is_some_and(|kind| kind.reach == Reach::Shared);
-        let sums = self.fingerprint()?;
-        if is_shared {
-            sums.shared.remove(&check)
-        } else {
-            sums.own.remove(&check)
-        }
-        Ok(())
+    /// How *theirs* stands: its kind, the check it was delivered with, whether the record is leaving.
+    fn counted(&mut self, id: RecordId) -> Result<Option<Counted>, Error> {
+        let row = self
+            .tx
+            .prepare_cached("select kind, check_hash, theirs, leaving, counter from record where id = ?1")?
+            .query_row([id.as_bytes()], |row| {
+                let check = row.get::<_, Option<[u8; 32]>>(1)?.map(Hash);
+                let body: Option<Vec<u8>> = row.get(2)?;
+                let check = body.map(|body| check.unwrap_or_else(|| Hash::blake3(&body)));
+                Ok(Counted { kind: row.get(0)?, check, is_leaving: row.get(3)?, counter: row.get(4)? })
+            })
+            .optional()?;
+        Ok(row)
     }
 
     /// Makes `record` *theirs*. What is leaving is not counted into the fingerprint: the office counts it no more.
     pub(crate) fn set_theirs(&mut self, record: &Record, seal: Option<Seal>) -> Result<(), Error> {
-        let old = self
-            .tx
-            .prepare_cached("select theirs, leaving from record where id = ?1")?
-            .query_row([record.id.as_bytes()], |row| Ok((row.get::<_, Option<Vec<u8>>>(0)?, row.get::<_, bool>(1)?)))
-            .optional()?;
-        let (old, is_leaving) = old.unwrap_or((None, false));
-        // The check hash is the hash of exactly these bytes, so it needs no column.
+        let old = self.counted(record.id)?;
         let body = encode::cbor(record);
-        if !is_leaving {
-            if let Some(old) = old {
-                self.uncount(&record.kind, &old)?;
+        // The check both sides compare is the hash of exactly these bytes. Kept beside them, it also tells later whether
+        // they are still the same.
+        let check = Hash::blake3(&body);
+        if old.as_ref().is_none_or(|old| !old.is_leaving) {
+            let sum = self.sum(&record.kind)?;
+            if let Some(old) = old.and_then(|old| old.check) {
+                sum.remove(&old);
             }
-            self.count(&record.kind, &body)?;
+            sum.add(&check);
         }
         self.tx
             .prepare_cached(
-                "insert into record (id, kind, work_order, theirs, seal, conflicts) values (?1, ?2, ?3, ?4, ?5, ?6)
+                "insert into record (id, kind, work_order, theirs, seal, conflicts, check_hash)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  on conflict (id) do update set work_order = excluded.work_order, theirs = excluded.theirs,
-                     seal = excluded.seal, mixed = null, conflicts = excluded.conflicts",
+                     seal = excluded.seal, mixed = null, conflicts = excluded.conflicts, check_hash = excluded.check_hash",
             )?
             .execute(params![
                 record.id.as_bytes(),
@@ -103,6 +102,7 @@ impl<'t> Work<'t> {
                 body,
                 seal.as_ref().map(Seal::as_bytes),
                 show::conflicts(record).len() as i64,
+                check.as_bytes(),
             ])?;
         self.touched.insert(record.id);
         if has_more_than_theirs(self.tx, record.id)? { self.recompute(record.id) } else { Ok(()) }
@@ -111,16 +111,10 @@ impl<'t> Work<'t> {
     /// Sets or clears the mark that a record left this device's scope.
     pub(crate) fn set_leaving(&mut self, id: RecordId, leaves: Leaving) -> Result<(), Error> {
         let becomes = leaves == Leaving::Yes;
-        let row = self
-            .tx
-            .prepare_cached("select kind, theirs from record where id = ?1 and leaving <> ?2")?
-            .query_row(params![id.as_bytes(), becomes], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, Option<Vec<u8>>>(1)?))
-            })
-            .optional()?;
-        let Some((kind, theirs)) = row else { return Ok(()) };
-        if let Some(theirs) = theirs {
-            if becomes { self.uncount(&kind, &theirs)? } else { self.count(&kind, &theirs)? }
+        let Some(row) = self.counted(id)?.filter(|row| row.is_leaving != becomes) else { return Ok(()) };
+        if let Some(check) = row.check {
+            let sum = self.sum(&row.kind)?;
+            if becomes { sum.remove(&check) } else { sum.add(&check) }
         }
         self.tx
             .prepare_cached("update record set leaving = ?2 where id = ?1")?
@@ -186,22 +180,29 @@ impl<'t> Work<'t> {
         Ok(())
     }
 
+    /// Drops a copy of the office's that nobody can read any more. What else the device holds of the record stays.
+    pub(crate) fn drop_theirs(&mut self, id: RecordId) -> Result<(), Error> {
+        let Some(row) = self.counted(id)? else { return Ok(()) };
+        if let (Some(check), false) = (row.check, row.is_leaving) {
+            self.sum(&row.kind)?.remove(&check);
+        }
+        let nothing = encode::cbor(&Record::new(row.kind, id));
+        self.tx
+            .prepare_cached(
+                "update record set theirs = null, seal = null, check_hash = null, mixed = ?2 where id = ?1",
+            )?
+            .execute(params![id.as_bytes(), nothing])?;
+        self.recompute(id)
+    }
+
     /// Takes a record off the device.
     pub(crate) fn remove(&mut self, id: RecordId) -> Result<(), Error> {
-        let row = self
-            .tx
-            .prepare_cached("select kind, theirs, leaving, counter from record where id = ?1")?
-            .query_row([id.as_bytes()], |row| {
-                let theirs: Option<Vec<u8>> = row.get(1)?;
-                Ok((row.get::<_, String>(0)?, theirs, row.get::<_, bool>(2)?, row.get::<_, i64>(3)?))
-            })
-            .optional()?;
-        let Some((kind, theirs, is_leaving, counter)) = row else { return Ok(()) };
-        if let (Some(theirs), false) = (theirs, is_leaving) {
-            self.uncount(&kind, &theirs)?;
+        let Some(row) = self.counted(id)? else { return Ok(()) };
+        if let (Some(check), false) = (row.check, row.is_leaving) {
+            self.sum(&row.kind)?.remove(&check);
         }
         let floor: u64 = meta::get(self.tx, meta::FLOOR)?.unwrap_or(0);
-        let counter = u64::try_from(counter).unwrap_or(0);
+        let counter = u64::try_from(row.counter).unwrap_or(0);
         if counter > floor {
             meta::set(self.tx, meta::FLOOR, &counter)?;
         }
@@ -209,6 +210,14 @@ impl<'t> Work<'t> {
         self.touched.insert(id);
         Ok(())
     }
+}
+
+/// What the sums and the floor of counters need to know of a row.
+struct Counted {
+    kind: String,
+    check: Option<Hash>,
+    is_leaving: bool,
+    counter: i64,
 }
 
 /// Whether a record left the scope.

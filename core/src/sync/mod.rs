@@ -5,11 +5,12 @@
 //! Every change of state is one SQLite transaction, so a session may be dropped at any point, with the process if need
 //! be: the next one goes on from what was committed. The same code runs over HTTP, in the fleet simulator and in tests.
 //!
-//! A round carries pending edits and offers to the office and a page of changes back ([`push`], [`pull`]). When nothing
-//! is left to say, photos and files follow in a lane of their own ([`blobs`]). What a person should know of it is in the
+//! A round carries pending edits and offers to the office and a page of changes back ([`push`], [`pull`]); where both
+//! sides still differ is found and repaired record by record ([`compare`]). When nothing is left to say, photos and files follow in a lane of their own ([`blobs`]). What a person should know of it is in the
 //! [`Receipt`].
 
 pub(crate) mod blobs;
+mod compare;
 pub(crate) mod drawer;
 mod erase;
 pub(crate) mod identity;
@@ -29,11 +30,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use fieldsync_protocol::RecordId;
 use fieldsync_protocol::request::NONCE_HEADER;
 
+use crate::check;
 use crate::device::{Device, Syncing};
 use crate::enrol::Identity;
 use crate::error::Error;
 use crate::http::Machine;
-use crate::store;
+use crate::store::{self, meta};
 
 pub use message::{Request, Response};
 pub use receipt::{Ended, Merged, NeedsPerson, NotAccepted, Phase, Progress, Receipt};
@@ -78,8 +80,11 @@ pub struct Session {
     /// The blob of which the office has said how much it has.
     asked_for: Option<RecordId>,
     wrong_offsets: u32,
-    has_repaired: bool,
     wipe: Wipe,
+    /// Where both sides differ.
+    search: compare::Search,
+    /// After which record the next look for damaged rows begins.
+    scrubbed: Option<RecordId>,
     /// Dots counted as sent in the receipt.
     counted: BTreeSet<(RecordId, fieldsync_protocol::version::Dot)>,
     /// How things stood after the last round, and for how many rounds they have not moved.
@@ -103,7 +108,9 @@ impl Session {
     pub fn begin(device: &Device) -> Result<Self, Error> {
         let syncing = device.begin_sync()?;
         let identity = device.identity()?.ok_or(Error::SignedOut)?;
-        let mut receipt = Receipt::default();
+        let after = device.read(|connection| meta::get(connection, meta::SCRUB))?.flatten();
+        let scrubbed = check::scrub(device, after, device.take_suspicion())?;
+        let mut receipt = Receipt { damaged: scrubbed.report.damaged_edits, ..Receipt::default() };
         receipt.retried +=
             device.change(|work| drawer::retry_refused(work, &drawer::Reason::Reference, &BTreeSet::new()))?;
         Ok(Self {
@@ -123,8 +130,9 @@ impl Session {
             failed_blobs: Vec::new(),
             asked_for: None,
             wrong_offsets: 0,
-            has_repaired: false,
             wipe: Wipe::default(),
+            search: compare::Search::default(),
+            scrubbed: scrubbed.next,
             counted: BTreeSet::new(),
             mark: None,
             idle_rounds: 0,

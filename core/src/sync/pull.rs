@@ -43,7 +43,10 @@ pub(super) fn apply(
             None if asked.get(&delivery.record.id).copied().unwrap_or(0) < WHOLES_MAX => {
                 missing.push(delivery.record.id);
             }
-            None => tracing::error!(record.id = %delivery.record.id, "a record does not match its own check, left out"),
+            None => {
+                store::repair::settled(work.tx, delivery.record.id)?;
+                tracing::error!(record.id = %delivery.record.id, "a record does not match its own check, left out");
+            }
         }
     }
     if !missing.is_empty() {
@@ -60,10 +63,14 @@ pub(super) fn apply(
         if is_new {
             changed.insert(record.id);
         }
+        let is_repaired = store::repair::is_wanted(work.tx, record.id)?;
         if fieldsync_protocol::planted!("cursor-without-page") && results.len() > 1 && *record == results[0].0 {
             continue;
         }
         deliver(work, record, *seal)?;
+        if is_repaired && store::repair::settled(work.tx, record.id)? {
+            receipt.repairs += 1;
+        }
         if fieldsync_protocol::planted!("pull-removes-pending") {
             for edit in store::pending::of(work.tx, record.id)? {
                 if record.version.covers(edit.dot) {

@@ -217,13 +217,15 @@ pub(super) fn put_aside(
 
 /// Makes `record` *theirs*. What does not cover what is held proves that the office forgot: ours is offered back.
 pub(super) fn deliver(work: &mut Work<'_>, record: &Record, seal: Seal) -> Result<(), Error> {
+    // What is being repaired is nobody's word, so it proves nothing and is not offered.
+    let is_damaged = store::repair::is_wanted(work.tx, record.id)?;
     let held = store::record::theirs(work.tx, record.id)?;
-    if let Some(held) = &held {
+    if let Some(held) = held.filter(|_| !is_damaged) {
         if held.record == *record && held.seal == Some(seal) {
             return work.recompute(record.id);
         }
         if !held.record.version.within(&record.version) && !fieldsync_protocol::planted!("no-offer") {
-            store::offer::add(work.tx, held, false)?;
+            store::offer::add(work.tx, &held, false)?;
         }
     }
     work.set_theirs(record, Some(seal))
@@ -245,8 +247,10 @@ pub(super) fn settle_offers(
         }
         match offered {
             Offered::Merged => receipt.refilled += 1,
-            // The office has it and a whole walk did not name it: it is not for this device any more.
-            Offered::Known | Offered::Refused if was_unnamed => work.set_leaving(*id, Leaving::Yes)?,
+            // The office has it, or keeps it for a person, and did not name it among what is for this device.
+            Offered::Known | Offered::Refused | Offered::Held if was_unnamed => {
+                work.set_leaving(*id, Leaving::Yes)?;
+            }
             Offered::Known | Offered::Refused | Offered::Held => {}
         }
         work.recompute(*id)?;

@@ -53,8 +53,11 @@ pub struct Receipt {
     pub repeats: u32,
     /// Records asked for whole because a delta did not build on what is here.
     pub wholes: u32,
-    /// Walks from the start because fingerprints differed.
+    /// Records that were not what the office holds and are now.
     pub repairs: u32,
+    /// Own entries that were found not to be what was entered. They were set aside and sent to nobody; see
+    /// [`crate::Device::damaged`].
+    pub damaged: u32,
     /// Times the office found this store to be a copy or of another epoch, so that it took a new replica id.
     pub restamps: u32,
     /// Whether both sides hold the same, by fingerprint; `None` when the sync did not get that far.

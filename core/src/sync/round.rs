@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Sealed, SentDot};
+use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Sealed, SentDot};
 use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::kinds::TABLE_VERSION;
 use fieldsync_protocol::limits::{PUSH_IDS_MAX, PUSH_RECORDS_MAX};
@@ -11,6 +11,7 @@ use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::{PushId, RecordId, show, wire};
 use rusqlite::Connection;
 
+use super::compare::{self, Question, REPAIRS_A_ROUND};
 use super::message::{Challenges, Response, Unsigned};
 use super::pull::{self, Page};
 use super::push::{self, Load, Portion};
@@ -22,7 +23,6 @@ use crate::device::holding;
 use crate::drawer::DrawerState;
 use crate::entropy;
 use crate::error::Error;
-use crate::store::record::Work;
 use crate::store::{self, meta};
 
 /// Rounds that may pass without anything moving before the session gives up.
@@ -39,6 +39,7 @@ pub(super) struct Sent {
     asked: Vec<SentDot>,
     /// Whether it says that the device wipes itself.
     wiping: bool,
+    question: Question,
 }
 
 impl Sent {
@@ -60,6 +61,8 @@ pub(super) struct Mark {
     cursor: Option<Sealed>,
     skipped: usize,
     wholes: u32,
+    repairs: u32,
+    rounds: u32,
 }
 
 /// What a round left to do.
@@ -85,11 +88,15 @@ impl Session {
             Some(push_id) => Some(self.device.write(|tx, _| note_push(tx, push_id, &load))?),
             None => None,
         };
-        let whole = self.whole.iter().copied().take(PUSH_RECORDS_MAX).collect();
+        let mut whole: Vec<RecordId> = self.whole.iter().copied().take(PUSH_RECORDS_MAX - REPAIRS_A_ROUND).collect();
+        let repairs = self.device.read(|connection| store::repair::wanted(connection, REPAIRS_A_ROUND))?;
+        whole.extend(repairs.iter().filter(|id| !self.whole.contains(id)));
+        let question = Question { ranges: self.search.ranges(), repairs };
         let clock_ms = self.device.now_ms();
         let mut exchange =
             self.device.read(|connection| exchange(connection, &load, &asked, push_id, whole, clock_ms))?;
         exchange.wiping = self.wipe == Wipe::Last && load.push.is_empty();
+        exchange.ranges.clone_from(&question.ranges);
         for push in &load.push {
             for edit in &push.edits {
                 if self.counted.insert((push.id, edit.dot)) {
@@ -98,7 +105,7 @@ impl Session {
             }
         }
         let body = wire::pack(&exchange);
-        self.flight = Flight::Exchange(Box::new(Sent { load, asked, wiping: exchange.wiping }));
+        self.flight = Flight::Exchange(Box::new(Sent { load, asked, wiping: exchange.wiping, question }));
         Ok(Unsigned { body, ..Unsigned::new("POST", EXCHANGE_PATH) })
     }
 
@@ -141,7 +148,8 @@ impl Session {
         // The receipt is told only after the commit.
         let mut receipt = self.receipt.clone();
         let mut asked = self.asked.clone();
-        let mut has_repaired = self.has_repaired;
+        let mut search = self.search.clone();
+        let scrubbed = self.scrubbed;
         let (after, gone) = device.change(|work| {
             if let Some(nonce) = &nonce {
                 meta::set(work.tx, meta::NONCE, nonce)?;
@@ -149,6 +157,7 @@ impl Session {
             meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
             // An office that was restored may have asked for a wipe in its lost time.
             meta::clear(work.tx, meta::WIPING)?;
+            meta::set(work.tx, meta::SCRUB, &scrubbed)?;
             meta::set(work.tx, meta::OFFSET_MS, &answer.server_ms.saturating_sub(now_ms))?;
             if let Some(known) = &answer.again {
                 let new = entropy::replica_id(device.entropy());
@@ -182,8 +191,8 @@ impl Session {
                 Page::Incomplete(whole) => After::Applied { more: true, whole },
                 Page::Applied { changed: pulled } => {
                     changed.extend(pulled);
-                    let repairs = compare(work, answer, &mut has_repaired, &mut receipt)?;
-                    After::Applied { more: answer.more || repairs, whole: Vec::new() }
+                    let asks = compare::step(work, &sent.question, answer, &mut search, &mut receipt, now_ms)?;
+                    After::Applied { more: answer.more || asks, whole: Vec::new() }
                 }
             };
             receipt.needs_person.extend(new_conflicts(work.tx, &conflicts)?);
@@ -195,7 +204,7 @@ impl Session {
         })?;
         self.receipt = receipt;
         self.asked = asked;
-        self.has_repaired = has_repaired;
+        self.search = search;
         device.remove_blob_files(&gone);
         erase::scrub(&device)?;
         Ok(after)
@@ -219,7 +228,7 @@ impl Session {
             After::Again => (true, Vec::new()),
         };
         self.whole = whole;
-        let (skipped, wholes) = (self.skipped.len(), self.receipt.wholes);
+        let (skipped, wholes, rounds) = (self.skipped.len(), self.receipt.wholes, self.search.rounds);
         let mark = self.device.read(|connection| {
             Ok(Mark {
                 pending: store::pending::count(connection)?,
@@ -228,6 +237,8 @@ impl Session {
                 cursor: meta::get(connection, meta::CURSOR)?,
                 skipped,
                 wholes,
+                repairs: store::repair::count(connection)?,
+                rounds,
             })
         })?;
         let has_more =
@@ -250,6 +261,11 @@ impl Session {
     fn send_less(&mut self, sent: &Sent, said: Said, code: FaultCode) -> Result<(), Error> {
         self.receipt.repeats += 1;
         let load = &sent.load;
+        if !sent.question.ranges.is_empty() {
+            // An office from before ranges does not know the question.
+            let search = &mut self.search;
+            return self.device.write(|tx, _| search.give_up(tx));
+        }
         if load.push.is_empty() && load.offers.is_empty() {
             return self.end(Ended::Fault(code));
         }
@@ -324,31 +340,8 @@ fn exchange(
         holding: holding(connection)?,
         clock_ms,
         wiping: false,
+        ranges: Vec::new(),
     })
-}
-
-/// Compares fingerprints on the last page; whether a walk from the start is needed. Once a session at most: what a walk
-/// does not repair, another will not.
-fn compare(
-    work: &mut Work<'_>,
-    answer: &ExchangeAnswer,
-    has_repaired: &mut bool,
-    receipt: &mut super::Receipt,
-) -> Result<bool, Error> {
-    let Some(office) = answer.fingerprint else { return Ok(false) };
-    let own: Fingerprint = *work.fingerprint()?;
-    let agrees = own == office;
-    meta::set(work.tx, meta::AGREES, &agrees)?;
-    receipt.agrees = Some(agrees);
-    // An office that is being refilled does not agree yet.
-    if agrees || *has_repaired || store::offer::count(work.tx)? > 0 {
-        return Ok(false);
-    }
-    tracing::warn!(own.count = own.own.count, office.count = office.own.count, "fingerprints differ, walking again");
-    *has_repaired = true;
-    receipt.repairs += 1;
-    meta::clear(work.tx, meta::CURSOR)?;
-    Ok(true)
 }
 
 fn conflicts(connection: &Connection) -> Result<BTreeSet<(RecordId, String)>, Error> {

@@ -49,6 +49,16 @@ pub trait Scope {
     fn leave(&mut self, audience: Audience, record: RecordId, via: RecordId, sequence: u64) -> Result<(), StoreError>;
     /// Tells every audience that sees the record of its new check.
     fn touch(&mut self, record: RecordId, check: &Hash, sequence: u64) -> Result<(), StoreError>;
+    /// What an audience sees between two ids, both included, with the checks counted in its sum, in order of id.
+    fn members(
+        &mut self,
+        audience: Audience,
+        from: RecordId,
+        to: RecordId,
+    ) -> Result<Vec<(RecordId, Hash)>, StoreError>;
+    /// Counts an audience again: its rows take the checks of their records, its sum becomes that of its rows. Whether
+    /// anything was wrong.
+    fn recount(&mut self, audience: Audience) -> Result<bool, StoreError>;
     /// An audience's sum and rights stamp.
     fn audience(&mut self, audience: Audience) -> Result<AudienceSum, StoreError>;
 }

@@ -81,6 +81,7 @@ pub fn exchange(
         rights: 0,
         server_ms: now_ms,
         wipe: false,
+        ranged: Vec::new(),
     };
     for offer in &message.offers {
         let id = offer.record.id;

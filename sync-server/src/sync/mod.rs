@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod blob;
 pub mod board;
+mod compare;
 pub mod edit;
 pub mod erase;
 pub mod exchange;

@@ -10,6 +10,7 @@ use fieldsync_protocol::exchange::{Delivery, Exchange, ExchangeAnswer, Outcome};
 use fieldsync_protocol::limits::{PAGE_BYTES, PAGE_RECORDS_MAX};
 use fieldsync_protocol::{Record, RecordId, encode};
 
+use super::compare;
 use super::exchange::fingerprint;
 use super::scope::is_visible;
 use super::sealed::Cursor;
@@ -51,6 +52,17 @@ pub(super) fn fill(
         end: since,
         is_full: false,
     };
+    // What is asked for whole comes first: a page waits for it, or something here differs. What does not fit is asked again.
+    for id in &asked {
+        if is_visible(txn, device.person, *id)?
+            && let Some(stored) = txn.record(*id)?
+            && !page.add(&stored, true, since, message)
+        {
+            break;
+        }
+    }
+    let wholes: BTreeSet<RecordId> = page.delivered.iter().map(|delivery| delivery.record.id).collect();
+    metrics::counter!("fieldsync_whole_records_total").increment(wholes.len() as u64);
     for row in &rows {
         if page.is_full || page.delivered.len() + page.left.len() + page.erased.len() >= PAGE_RECORDS_MAX {
             page.is_full = true;
@@ -66,7 +78,7 @@ pub(super) fn fill(
             if row.entered <= since && usable.is_some() && !fieldsync_protocol::planted!("leave-unsaid") {
                 page.left.push(row.record);
             }
-        } else if !answered.contains(&row.record) {
+        } else if !answered.contains(&row.record) && !wholes.contains(&row.record) {
             let Some(stored) = txn.record(row.record)? else { return Err(StoreError::Damaged("scope row")) };
             let is_whole = row.entered > since || usable.is_none() || asked.contains(&row.record);
             if !page.add(&stored, is_whole, since, message) {
@@ -75,16 +87,6 @@ pub(super) fn fill(
             }
         }
         page.end = row.changed;
-    }
-    // Asked for whole, yet not changed after the cursor: the device holds something else than it should.
-    for id in asked {
-        let in_page = page.delivered.iter().any(|delivery| delivery.record.id == id);
-        if !in_page
-            && is_visible(txn, device.person, id)?
-            && let Some(stored) = txn.record(id)?
-        {
-            page.add(&stored, true, since, message);
-        }
     }
     // Late work is accepted and yet out of scope: it leaves the device with the job it belongs to.
     for (id, outcome) in &answer.outcomes {
@@ -101,6 +103,7 @@ pub(super) fn fill(
     answer.cursor = Some(next.close(office));
     answer.rights = txn.audience(own)?.rights;
     if !answer.more {
+        answer.ranged = compare::answer(txn, device, &message.ranges)?;
         answer.fingerprint = Some(fingerprint(txn, device)?);
     }
     answer.delivered = page.delivered;

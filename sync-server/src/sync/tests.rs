@@ -1,5 +1,6 @@
 //! One exchange after another against a real store, from a peer written with nothing but the messages.
 
+mod compared;
 mod explained;
 mod referred;
 
@@ -107,6 +108,7 @@ impl Peer {
             holding: Holding::default(),
             clock_ms: 0,
             wiping: false,
+            ranges: Vec::new(),
         }
     }
 

@@ -15,7 +15,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Every message that has a JSON and a CBOR form.
-const MESSAGES: [&str; 15] = [
+const MESSAGES: [&str; 17] = [
+    "exchange_ranges",
+    "exchange_answer_ranged",
     "record",
     "edit",
     "exchange",
@@ -91,6 +93,8 @@ fn the_exchange_and_its_answer_stand_as_they_did() {
     holds("exchange_answer_again", &messages::exchange_answer_again());
     holds("exchange_wiping", &messages::exchange_wiping());
     holds("exchange_answer_wipe", &messages::exchange_answer_wipe());
+    holds("exchange_ranges", &messages::exchange_ranges());
+    holds("exchange_answer_ranged", &messages::exchange_answer_ranged());
     holds("delivery_whole", &messages::delivery_whole());
     holds("delivery_delta", &messages::delivery_delta());
     holds("fault", &messages::faults());

@@ -1,6 +1,7 @@
 //! The messages behind the golden files, each with everything filled that can be.
 
 use ed25519_dalek::SigningKey;
+use fieldsync_protocol::compare::{Range, Ranged, Side};
 use fieldsync_protocol::enrol::{Certificate, Enrol, EnrolAnswer};
 use fieldsync_protocol::exchange::{
     Delivery, Exchange, ExchangeAnswer, Fingerprint, Holding, Offer, Offered, Outcome, PushRecord, Refusal, Sealed,
@@ -202,6 +203,7 @@ pub(crate) fn exchange() -> Exchange {
         holding: Holding { pending: 1, refused: 2, blobs: 3 },
         clock_ms: MORNING_MS + 3_600_000,
         wiping: false,
+        ranges: Vec::new(),
     }
 }
 
@@ -216,6 +218,30 @@ pub(crate) fn exchange_idle() -> Exchange {
         whole: Vec::new(),
         holding: Holding::default(),
         ..exchange()
+    }
+}
+
+/// A device that looks for a difference.
+pub(crate) fn exchange_ranges() -> Exchange {
+    let part = Range { side: Side::Shared, from: id(1), to: id(0xffff) };
+    Exchange { ranges: vec![Range::whole(Side::Own), part], ..exchange_idle() }
+}
+
+/// What the office holds there.
+pub(crate) fn exchange_answer_ranged() -> ExchangeAnswer {
+    let members: Vec<(RecordId, Hash)> = (1..=20).map(|n| (id(n), Hash([n as u8; 32]))).collect();
+    ExchangeAnswer {
+        outcomes: Vec::new(),
+        offered: Vec::new(),
+        delivered: Vec::new(),
+        left: Vec::new(),
+        token: None,
+        anew: false,
+        ranged: vec![
+            Ranged::of(Range::whole(Side::Own), &members),
+            Ranged::of(exchange_ranges().ranges[1], &members[..2]),
+        ],
+        ..exchange_answer()
     }
 }
 
@@ -262,6 +288,7 @@ pub(crate) fn exchange_answer() -> ExchangeAnswer {
         rights: 17,
         server_ms: MORNING_MS + 3_601_000,
         wipe: false,
+        ranged: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ mod identity;
 mod office;
 mod pulling;
 mod pushing;
+mod repairing;
 mod signing;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fieldsync_protocol::compare::{Range, Ranged, Side};
 use fieldsync_protocol::exchange::{
     Delivery, Exchange, ExchangeAnswer, Fingerprint, Offered, Outcome, Refusal, Sealed, SentDot, SetHash, within_limits,
 };
@@ -36,6 +37,8 @@ pub(super) struct Office {
     /// Verdicts of a copied store or another epoch.
     pub(super) alarms: u32,
     pub(super) received: Vec<Exchange>,
+    /// Checks that are not those of their records: a difference nobody can repair.
+    pub(super) lies: BTreeMap<RecordId, Hash>,
     sequence: u64,
     changed: BTreeMap<(RecordId, String), u64>,
     left: BTreeMap<RecordId, u64>,
@@ -61,6 +64,7 @@ impl Office {
             unsealed: 0,
             alarms: 0,
             received: Vec::new(),
+            lies: BTreeMap::new(),
             sequence: 0,
             changed: BTreeMap::new(),
             left: BTreeMap::new(),
@@ -177,6 +181,7 @@ impl Office {
             rights: self.rights,
             server_ms: MORNING_MS,
             wipe: false,
+            ranged: Vec::new(),
         };
         if exchange.epoch != self.epoch {
             answer.again = Some(self.known(exchange));
@@ -295,7 +300,9 @@ impl Office {
             .collect();
         todo.sort();
         let page = &todo[..todo.len().min(self.page)];
-        for (_, id) in page {
+        let is_here = |id: &&RecordId| self.records.contains_key(*id) && !self.left.contains_key(*id);
+        let asked = exchange.whole.iter().filter(is_here).filter(|id| !page.iter().any(|(_, known)| known == *id));
+        for id in asked.chain(page.iter().map(|(_, id)| id)) {
             let record = &self.records[id];
             let is_whole = fresh.is_none() || exchange.whole.contains(id);
             let mut part = record.clone();
@@ -321,7 +328,22 @@ impl Office {
         let next: Cursor = (self.epoch, at, self.sequence, self.checks.get(&self.sequence).copied());
         answer.cursor = Some(Sealed(encode::cbor(&next)));
         answer.anew = fresh.is_none();
-        answer.fingerprint = (!answer.more).then(|| self.fingerprint());
+        if !answer.more {
+            answer.fingerprint = Some(self.fingerprint());
+            answer.ranged = exchange.ranges.iter().map(|range| Ranged::of(*range, &self.members(*range))).collect();
+        }
+    }
+
+    /// What the office counts in a range.
+    fn members(&self, range: Range) -> Vec<(RecordId, Hash)> {
+        let side = |record: &Record| match kinds::kind(&record.kind).map(|kind| kind.reach) {
+            Some(Reach::Shared) => Side::Shared,
+            _ => Side::Own,
+        };
+        let is_member =
+            |(id, record): &(&RecordId, &Record)| side(record) == range.side && !self.left.contains_key(*id);
+        let records = self.records.range(range.from..=range.to).filter(is_member);
+        records.map(|(id, record)| (*id, self.lies.get(id).copied().unwrap_or_else(|| record.check()))).collect()
     }
 
     pub(super) fn fingerprint(&self) -> Fingerprint {
@@ -331,7 +353,8 @@ impl Office {
                 continue;
             }
             let is_shared = kinds::kind(&record.kind).is_some_and(|kind| kind.reach == Reach::Shared);
-            if is_shared { shared.add(&record.check()) } else { own.add(&record.check()) }
+            let check = self.lies.get(id).copied().unwrap_or_else(|| record.check());
+            if is_shared { shared.add(&check) } else { own.add(&check) }
         }
         Fingerprint { own, shared }
     }

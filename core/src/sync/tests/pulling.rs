@@ -144,23 +144,3 @@ fn a_mark_that_came_and_went_evicts_nothing() {
     assert_eq!(phone.text(REPORT, "finding").as_deref(), Some("work"));
     assert_eq!(phone.device.status().unwrap().fingerprint, office.fingerprint());
 }
-
-#[test]
-fn a_difference_nobody_can_explain_is_repaired_by_one_walk() {
-    let (phone, mut office) = (Phone::new(1), Office::new());
-    phone.sync(&mut office);
-    phone
-        .device
-        .change(|work| {
-            let mut theirs = store::record::theirs(work.tx, REPORT)?.unwrap();
-            theirs.record.groups.clear();
-            work.set_theirs(&theirs.record, theirs.seal)
-        })
-        .unwrap();
-
-    let receipt = phone.sync(&mut office);
-
-    assert_eq!((receipt.repairs, receipt.agrees), (1, Some(true)));
-    assert_eq!(phone.record(REPORT).unwrap(), office.records[&REPORT]);
-    assert_eq!(phone.record(id(ORDER)).unwrap(), office.records[&id(ORDER)]);
-}

@@ -182,6 +182,7 @@ impl Phone {
             holding: Holding::default(),
             clock_ms: 0,
             wiping: false,
+            ranges: Vec::new(),
         }
     }
 

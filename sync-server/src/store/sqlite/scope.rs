@@ -207,6 +207,42 @@ impl Scope for SqliteTxn<'_> {
         Ok(())
     }
 
+    fn members(
+        &mut self,
+        audience: Audience,
+        from: RecordId,
+        to: RecordId,
+    ) -> Result<Vec<(RecordId, Hash)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "select record, check_hash from scope
+             where tenant = ?1 and audience = ?2 and record between ?3 and ?4 and has_left = 0 order by record",
+        )?;
+        let rows = statement.query_map((self.tenant.0, audience.0, from.as_bytes(), to.as_bytes()), |row| {
+            Ok((column!(row, 0, RecordId), column!(row, 1, Hash)))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn recount(&mut self, audience: Audience) -> Result<bool, StoreError> {
+        let stale = self
+            .connection
+            .prepare_cached(
+                "update scope set check_hash = record.check_hash from record
+                 where scope.tenant = ?1 and scope.audience = ?2 and scope.has_left = 0
+                   and record.tenant = scope.tenant and record.id = scope.record
+                   and record.check_hash <> scope.check_hash",
+            )?
+            .execute((self.tenant.0, audience.0))?;
+        let mut set = SetHash::default();
+        let (first, last) = (RecordId::from_bytes([0; 16]), RecordId::from_bytes([0xff; 16]));
+        self.members(audience, first, last)?.iter().for_each(|(_, check)| set.add(check));
+        if self.sum(audience)?.set == set {
+            return Ok(stale > 0);
+        }
+        self.change_sum(audience, false, |sum| *sum = set)?;
+        Ok(true)
+    }
+
     fn audience(&mut self, audience: Audience) -> Result<AudienceSum, StoreError> {
         self.sum(audience)
     }
