@@ -2,7 +2,8 @@
 //!
 //! A photo is stored with its attachment record: the file first, then record and place in the lane in one transaction.
 //! It travels after the records ([`crate::sync`]); what colleagues took is fetched on demand, in chunks, and goes on
-//! where it was cut.
+//! where it was cut. What the contents take is kept within a quota: beyond it, what the office has and nobody used for
+//! longest is let go, and comes again when it is asked for.
 
 use std::fs;
 use std::io;
@@ -68,8 +69,9 @@ impl Device {
             store::blob::add_upload(work.tx, attachment, hash, size)?;
             Ok(attachment)
         });
-        if added.is_err() {
-            self.forget_file(hash);
+        match added {
+            Ok(_) => self.keep_quota(hash),
+            Err(_) => self.forget_file(hash),
         }
         added
     }
@@ -98,7 +100,36 @@ impl Device {
     pub fn attachment_file(&self, attachment: RecordId) -> Result<Option<Fetched>, Error> {
         let wanted = self.read(|connection| wanted(connection, attachment))?;
         let path = self.blob_file(&wanted.hash.to_string());
+        if self.read(|connection| store::blob::is_stale(connection, wanted.hash))? {
+            self.write(|tx, _| store::blob::touch(tx, wanted.hash))?;
+        }
         Ok(self.files().exists(&path).then_some(Fetched { path, media_type: wanted.media_type, size: wanted.size }))
+    }
+
+    /// Lets go of what the office has and nobody used for longest, until the rest is within the quota. `except` was used
+    /// just now and stays. A failure here costs space, nothing else, and is only logged.
+    pub(crate) fn keep_quota(&self, except: Hash) {
+        let quota = self.inner.config.blob_quota;
+        let next = |connection: &rusqlite::Connection| {
+            let over = store::blob::bytes_here(connection)? > quota;
+            if over { store::blob::least_used(connection, except) } else { Ok(None) }
+        };
+        loop {
+            let gone = match self.read(next) {
+                Ok(Some((hash, _))) => {
+                    // Noted first: a file that stays behind is found by its hash, one that is missing is fetched again.
+                    self.write(|tx, _| store::blob::let_go(tx, hash))
+                        .and_then(|()| Ok(self.files().remove(&self.blob_file(&hash.to_string()))?))
+                }
+                Ok(None) => return,
+                Err(error) => Err(error),
+            };
+            match gone {
+                Err(Error::File(error)) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return tracing::warn!(%error, "failed to let go of a file beyond the quota"),
+                Ok(()) => {}
+            }
+        }
     }
 
     /// Removes the file of an attachment that was refused, unless another attachment has the same content.
@@ -214,7 +245,10 @@ impl Fetch {
         }
         files.sync(&part)?;
         files.rename(&part, &self.path())?;
-        self.device.write(|tx, _| store::blob::add_download(tx, self.attachment, self.wanted.hash, self.wanted.size))
+        let hash = self.wanted.hash;
+        self.device.write(|tx, _| store::blob::add_download(tx, self.attachment, hash, self.wanted.size))?;
+        self.device.keep_quota(hash);
+        Ok(())
     }
 
     fn pause(&mut self, retry_after_ms: Option<u64>) -> Result<(), Error> {
@@ -265,6 +299,8 @@ impl Machine for Fetch {
                 }
                 let part = part_file(&self.device, self.wanted.hash);
                 self.device.files().append(&part, self.offset, &response.body)?;
+                // What was received is received, also after a power cut: a chunk is fetched twice only when it was cut.
+                self.device.files().sync(&part)?;
                 self.offset += response.body.len() as u64;
                 Ok(())
             }

@@ -9,6 +9,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::files::Medium;
 
+/// The quota of photos and files unless told otherwise: some three hundred photos.
+pub const BLOB_QUOTA: u64 = 1 << 30;
+
 /// How a device is opened. Everything but the folder has a default that is right on a phone.
 #[derive(Clone)]
 pub struct Config {
@@ -16,6 +19,10 @@ pub struct Config {
     pub dir: PathBuf,
     /// What the folder lies on.
     pub medium: Medium,
+    /// Bytes that the content of photos and files may take. Beyond it, what is stored at the office and was not used for
+    /// longest is let go, and fetched again when it is asked for. What is not yet at the office always stays, also
+    /// beyond the quota: entering work never fails for it.
+    pub blob_quota: u64,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Gives random bytes.
@@ -42,6 +49,7 @@ impl Config {
         Self {
             dir: dir.into(),
             medium: Medium::default(),
+            blob_quota: BLOB_QUOTA,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             anchor: None,

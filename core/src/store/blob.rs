@@ -28,7 +28,8 @@ pub(crate) fn add_upload(connection: &Connection, attachment: RecordId, hash: Ha
              values (?1, ?2, ?3, 'up', 'waiting', (select coalesce(max(made), 0) + 1 from blob))",
         )?
         .execute(params![attachment.as_bytes(), hash.as_bytes(), size as i64])?;
-    Ok(())
+    connection.prepare_cached("update blob set here = 1 where hash = ?1")?.execute([hash.as_bytes()])?;
+    touch(connection, hash)
 }
 
 /// Notes that a blob was or is being fetched, so that its file goes with its record.
@@ -40,17 +41,63 @@ pub(crate) fn add_download(connection: &Connection, attachment: RecordId, hash: 
              on conflict (attachment) do nothing",
         )?
         .execute(params![attachment.as_bytes(), hash.as_bytes(), size as i64])?;
+    connection.prepare_cached("update blob set here = 1 where hash = ?1")?.execute([hash.as_bytes()])?;
+    touch(connection, hash)
+}
+
+/// Whether something was used since this content was.
+pub(crate) fn is_stale(connection: &Connection, hash: Hash) -> Result<bool, Error> {
+    let mut statement = connection
+        .prepare_cached("select exists (select 1 from blob where hash = ?1 and used < (select max(used) from blob))")?;
+    Ok(statement.query_row([hash.as_bytes()], |row| row.get(0))?)
+}
+
+/// Notes that a content was used just now.
+pub(crate) fn touch(connection: &Connection, hash: Hash) -> Result<(), Error> {
+    connection
+        .prepare_cached("update blob set used = (select coalesce(max(used), 0) + 1 from blob) where hash = ?1")?
+        .execute([hash.as_bytes()])?;
     Ok(())
 }
 
-/// The oldest waiting upload after `after` whose attachment the office has: it has no pending edit any more.
+/// Bytes that the contents here take, each counted once.
+pub(crate) fn bytes_here(connection: &Connection) -> Result<u64, Error> {
+    let mut statement = connection
+        .prepare_cached("select coalesce(sum(size), 0) from (select distinct hash, size from blob where here = 1)")?;
+    let bytes: i64 = statement.query_row([], |row| row.get(0))?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+/// The content that was not used for longest of those that are here and that the office has, with its size. What any
+/// attachment still has to send is not among them, nor is `except`.
+pub(crate) fn least_used(connection: &Connection, except: Hash) -> Result<Option<(Hash, u64)>, Error> {
+    let mut statement = connection.prepare_cached(
+        "select hash, size from blob as one
+         where here = 1 and state = 'done' and hash <> ?1
+           and not exists (select 1 from blob where hash = one.hash and state <> 'done')
+         order by used, made limit 1",
+    )?;
+    let mut rows = statement.query_map([except.as_bytes()], |row| {
+        Ok((Hash(row.get(0)?), u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
+    })?;
+    Ok(rows.next().transpose()?)
+}
+
+/// Notes that a content's file is here no more.
+pub(crate) fn let_go(connection: &Connection, hash: Hash) -> Result<(), Error> {
+    connection.prepare_cached("update blob set here = 0 where hash = ?1")?.execute([hash.as_bytes()])?;
+    Ok(())
+}
+
+/// The waiting upload with the fewest bytes left, so that a huge one holds up no other, whose attachment the office has: it
+/// has no pending edit any more.
 pub(crate) fn next_upload(connection: &Connection, skip: &[RecordId]) -> Result<Option<Lane>, Error> {
     let mut statement = connection.prepare_cached(
         "select attachment, hash, size, offset from blob
          where state = 'waiting' and direction = 'up'
            and not exists (select 1 from pending where record = attachment)
            and exists (select 1 from record where id = attachment and theirs is not null)
-         order by made",
+         order by size - offset, made",
     )?;
     for lane in statement.query_map([], lane)? {
         let lane = lane?;

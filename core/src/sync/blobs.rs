@@ -1,6 +1,9 @@
 //! The lane of photos and files: content-addressed, in chunks, resumable, after the records and never before them. A
-//! blob that fails holds up nothing: not the records, not the other blobs.
+//! blob that fails holds up nothing: not the records, not the other blobs. The smallest remainder goes first, so a huge one
+//! holds up no other, and records get their turn between chunks, at once when something was entered. After every cut the
+//! office is asked how much it has, so a cut costs one chunk at most.
 
+use fieldsync_protocol::Hash;
 use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::limits::CHUNK_BYTES;
 use fieldsync_protocol::request::{OFFSET_HEADER, blob_path};
@@ -8,7 +11,7 @@ use fieldsync_protocol::request::{OFFSET_HEADER, blob_path};
 use super::message::{Challenges, Response, Unsigned};
 use super::verdict::{Verdict, judge};
 use super::wipe::Wipe;
-use super::{Flight, Session};
+use super::{Flight, Phase, Session};
 use crate::error::Error;
 use crate::store;
 use crate::store::blob::Lane;
@@ -24,6 +27,11 @@ pub(super) struct Upload {
 impl Session {
     /// The next request of the lane; `None` when nothing is left that could be sent now.
     pub(super) fn next_upload(&mut self) -> Result<Option<Unsigned>, Error> {
+        if self.is_time_for_records()? {
+            self.phase = Phase::Records;
+            self.chunks = 0;
+            return self.compose().map(Some);
+        }
         loop {
             let upload = match std::mem::replace(&mut self.flight, Flight::Nothing) {
                 Flight::Upload(upload) => Some(upload.lane),
@@ -44,6 +52,7 @@ impl Session {
                 Ok(body) if !body.is_empty() || lane.size == 0 => {
                     let then = lane.offset + body.len() as u64;
                     self.flight = Flight::Upload(Upload { lane, then: Some(then) });
+                    self.chunks += 1;
                     return Ok(Some(Unsigned { offset: Some(lane.offset), body, ..Unsigned::new("PUT", path) }));
                 }
                 Ok(_) => self.fail_blob(lane),
@@ -53,6 +62,16 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Whether records go first again: something was entered while photos travel, or they have travelled for a while and
+    /// the office may have news.
+    fn is_time_for_records(&self) -> Result<bool, Error> {
+        if matches!(self.flight, Flight::Upload(_)) {
+            return Ok(false);
+        }
+        Ok(self.chunks >= CHUNKS_IN_A_ROW
+            || (self.chunks > 0 && self.device.read(|connection| self.has_work(connection))?))
     }
 
     pub(super) fn answer_upload(&mut self, upload: Upload, response: &Response) -> Result<(), Error> {
@@ -99,6 +118,15 @@ impl Session {
                 self.fail_blob(lane);
                 Ok(())
             }
+            // A defect of the office with this blob holds up no other.
+            Verdict::Later if response.fault().is_some_and(|fault| fault.code == FaultCode::Internal) => {
+                self.receipt.repeats += 1;
+                self.wrong_offsets += 1;
+                if self.wrong_offsets > BAD_CONTENTS_MAX {
+                    self.fail_blob(lane);
+                }
+                Ok(())
+            }
             Verdict::Later => {
                 self.flight = Flight::Upload(upload);
                 self.pause_after(response)
@@ -112,6 +140,8 @@ impl Session {
         if offset >= lane.size {
             self.receipt.blobs_sent += 1;
             self.wrong_offsets = 0;
+            // It may be let go now.
+            self.device.keep_quota(Hash([0; 32]));
         }
         self.count_what_is_here()
     }
@@ -123,6 +153,8 @@ impl Session {
     }
 }
 
+/// Chunks sent in a row before records get their turn: two megabytes.
+const CHUNKS_IN_A_ROW: u32 = 8;
 /// Uploads of one blob that may arrive changed before it is given up.
 const BAD_CONTENTS_MAX: u32 = 2;
 /// Corrections of one upload's place before it is left for the next session.

@@ -81,6 +81,8 @@ pub struct Session {
     asked_for: Option<RecordId>,
     wrong_offsets: u32,
     wipe: Wipe,
+    /// Chunks sent since records had their turn.
+    chunks: u32,
     /// Where both sides differ.
     search: compare::Search,
     /// After which record the next look for damaged rows begins.
@@ -131,6 +133,7 @@ impl Session {
             asked_for: None,
             wrong_offsets: 0,
             wipe: Wipe::default(),
+            chunks: 0,
             search: compare::Search::default(),
             scrubbed: scrubbed.next,
             counted: BTreeSet::new(),

@@ -252,7 +252,7 @@ impl Session {
         if self.idle_rounds >= IDLE_ROUNDS_MAX { self.end(Ended::Stalled) } else { Ok(()) }
     }
 
-    fn has_work(&self, connection: &Connection) -> Result<bool, Error> {
+    pub(super) fn has_work(&self, connection: &Connection) -> Result<bool, Error> {
         let records = store::pending::records(connection, self.skipped.len() + 1)?;
         Ok(records.iter().any(|id| !self.skipped.contains(id)))
     }

@@ -196,7 +196,13 @@ fn field(group: &str) -> &'static str {
 }
 
 fn open(dir: &Path, anchor: &Option<Arc<Pocket>>) -> Device {
+    open_within(dir, anchor, crate::config::BLOB_QUOTA)
+}
+
+/// A device that lets photos take so many bytes.
+fn open_within(dir: &Path, anchor: &Option<Arc<Pocket>>, blob_quota: u64) -> Device {
     let mut config = Config::new(dir);
+    config.blob_quota = blob_quota;
     config.clock = Arc::new(TickingClock(AtomicI64::new(MORNING_MS)));
     config.entropy = Arc::new(SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed)));
     config.anchor = anchor.clone().map(|anchor| anchor as Arc<dyn Anchor>);
