@@ -6,6 +6,7 @@
 mod copied;
 mod elsewhere;
 mod erased;
+mod large;
 mod many;
 mod network;
 mod old_stores;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compare::{Range, Ranged};
 use crate::edit::{Edit, is_name};
+use crate::encode;
 use crate::ids::{Hash, PushId, RecordId, ReplicaId, Seal};
 use crate::limits::{OFFERS_MAX, PUSH_EDITS_MAX, PUSH_IDS_MAX, PUSH_RECORDS_MAX, RANGES_MAX, VERSION_ENTRIES_MAX};
 use crate::record::{Record, Siblings};
@@ -77,6 +78,21 @@ pub struct Exchange {
     /// Where the device looks for a difference: what does the office hold there?
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<Range>,
+    /// Records larger than a page, of which the device has the first values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pieces: Vec<Piece>,
+}
+
+/// The beginning of a record that is larger than a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Piece {
+    /// The record.
+    pub record: RecordId,
+    /// The check of the whole record. When it has changed since, the office begins anew.
+    pub check: Hash,
+    /// How many of its values the device has, counted in order of group and dot.
+    pub have: u32,
 }
 
 fn is_false(flag: &bool) -> bool {
@@ -185,6 +201,10 @@ pub enum Outcome {
         seal: Seal,
         /// The resulting record, whenever it is not simply *theirs* plus the pushed edits.
         result: Option<Box<Record>>,
+        /// The resulting record is too large for this answer and comes with the page; the seal is not for what the device
+        /// has until then.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        apart: bool,
     },
     /// Some groups were refused, so nothing of this record was applied. The refused dots are dead.
     Refused {
@@ -242,9 +262,46 @@ pub struct Delivery {
     pub check: Hash,
     /// The server's seal over the whole record.
     pub seal: Seal,
+    /// Values of the record that do not fit the page and follow on the next ones. More than 0 only for a record that is
+    /// delivered whole and alone; the page is not to be applied before all of them are here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rest: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn is_zero(rest: &u32) -> bool {
+    *rest == 0
 }
 
 impl Delivery {
+    /// A piece of `record` that begins after the first `have` values in order of group and dot and takes as many as
+    /// weigh up to `limit` bytes, at least one. Check and seal are those of the whole record.
+    pub fn piece(record: &Record, check: Hash, seal: Seal, have: u32, limit: usize) -> Self {
+        let mut part = Record::new(record.kind.clone(), record.id);
+        part.version = record.version.clone();
+        let mut weight = encode::cbor(&part).len();
+        let all = record.groups.iter().flat_map(|(group, siblings)| siblings.iter().map(move |value| (group, value)));
+        let mut rest = all.clone().skip(have as usize).count() as u32;
+        for (group, (dot, sibling)) in all.skip(have as usize) {
+            let size = encode::cbor(&sibling.fields).len() + 64;
+            if weight + size > limit && !part.groups.is_empty() {
+                break;
+            }
+            weight += size;
+            part.groups.entry(group.clone()).or_default().insert(*dot, sibling.clone());
+            rest -= 1;
+        }
+        Self { record: part, emptied: Vec::new(), is_whole: true, check, seal, rest }
+    }
+
+    /// Adds this piece to those before it.
+    pub fn after(mut self, before: Record) -> Self {
+        for (group, siblings) in before.groups {
+            self.record.groups.entry(group).or_default().extend(siblings);
+        }
+        self
+    }
+
     /// The whole record, from what the device holds (`None`: nothing) and what was delivered; `None` when the result
     /// does not match the check, so that the record has to be asked for whole.
     pub fn onto(&self, held: Option<&Record>) -> Option<Record> {
@@ -335,6 +392,7 @@ pub fn within_limits(exchange: &Exchange) -> bool {
         && exchange.offers.len() <= OFFERS_MAX
         && exchange.whole.len() <= PUSH_RECORDS_MAX
         && exchange.ranges.len() <= RANGES_MAX
+        && exchange.pieces.len() <= RANGES_MAX
         && exchange.push.iter().all(|push| {
             is_name(&push.kind)
                 && (1..=PUSH_EDITS_MAX).contains(&push.edits.len())

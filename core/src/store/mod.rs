@@ -11,6 +11,7 @@ pub(crate) mod meta;
 pub(crate) mod offer;
 mod open;
 pub(crate) mod pending;
+pub(crate) mod piece;
 pub(crate) mod record;
 pub(crate) mod repair;
 

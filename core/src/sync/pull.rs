@@ -25,6 +25,8 @@ pub(super) enum Page {
     },
     /// Not applied: these records must be delivered whole first.
     Incomplete(Vec<RecordId>),
+    /// Not applied: a record larger than a page came in part, and what came is kept.
+    Partial,
 }
 
 /// Applies a page.
@@ -37,6 +39,12 @@ pub(super) fn apply(
     let mut results: Vec<(Record, Seal)> = Vec::with_capacity(answer.delivered.len());
     let mut missing = Vec::new();
     for delivery in &answer.delivered {
+        let joined = store::piece::joined(work.tx, delivery)?;
+        let delivery = joined.as_ref().unwrap_or(delivery);
+        if delivery.rest > 0 {
+            store::piece::keep(work.tx, delivery)?;
+            return Ok(Page::Partial);
+        }
         let held = if delivery.is_whole { None } else { store::record::theirs(work.tx, delivery.record.id)? };
         match delivery.onto(held.as_ref().map(|held| &held.record)) {
             Some(record) => results.push((record, delivery.seal)),
@@ -68,6 +76,7 @@ pub(super) fn apply(
             continue;
         }
         deliver(work, record, *seal)?;
+        store::piece::forget(work.tx, record.id)?;
         if is_repaired && store::repair::settled(work.tx, record.id)? {
             receipt.repairs += 1;
         }

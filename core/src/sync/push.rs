@@ -140,9 +140,10 @@ pub(super) fn settle(
     for (id, outcome) in &answer.outcomes {
         let Some(push) = load.push.iter().find(|push| push.id == *id) else { continue };
         match outcome {
-            Outcome::Accepted { seal, result } => {
+            Outcome::Accepted { seal, result, apart } => {
                 receipt.accepted += push.edits.len() as u32;
-                accept(work, push, *seal, result.as_deref(), &mut settled, receipt)?;
+                let seal = (!apart).then_some(*seal);
+                accept(work, push, seal, result.as_deref(), &mut settled, receipt)?;
             }
             Outcome::Refused { refusals, theirs } => {
                 settled.refused.insert(*id);
@@ -174,7 +175,7 @@ pub(super) fn settle(
 fn accept(
     work: &mut Work<'_>,
     push: &PushRecord,
-    seal: Seal,
+    seal: Option<Seal>,
     result: Option<&Record>,
     settled: &mut Settled,
     receipt: &mut Receipt,
@@ -185,7 +186,7 @@ fn accept(
     let before = store::record::theirs(work.tx, push.id)?;
     let mut expected = before.map_or_else(|| Record::new(push.kind.clone(), push.id), |theirs| theirs.record);
     push.edits.iter().for_each(|edit| expected.put(edit));
-    let Some(result) = result else { return work.set_theirs(&expected, Some(seal)) };
+    let (Some(result), Some(seal)) = (result, seal) else { return work.set_theirs(&expected, seal) };
     deliver(work, result, seal)?;
     let names = expected.groups.keys().chain(result.groups.keys());
     let theirs: BTreeSet<String> =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Sealed, SentDot};
+use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Piece, Sealed, SentDot};
 use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::kinds::TABLE_VERSION;
 use fieldsync_protocol::limits::{PUSH_IDS_MAX, PUSH_RECORDS_MAX};
@@ -63,6 +63,7 @@ pub(super) struct Mark {
     wholes: u32,
     repairs: u32,
     rounds: u32,
+    pieces: Vec<Piece>,
 }
 
 /// What a round left to do.
@@ -97,6 +98,7 @@ impl Session {
             self.device.read(|connection| exchange(connection, &load, &asked, push_id, whole, clock_ms))?;
         exchange.wiping = self.wipe == Wipe::Last && load.push.is_empty();
         exchange.ranges.clone_from(&question.ranges);
+        exchange.pieces = self.device.read(store::piece::all)?;
         for push in &load.push {
             for edit in &push.edits {
                 if self.counted.insert((push.id, edit.dot)) {
@@ -148,6 +150,7 @@ impl Session {
         // The receipt is told only after the commit.
         let mut receipt = self.receipt.clone();
         let mut asked = self.asked.clone();
+        let asked_whole = self.whole.clone();
         let mut search = self.search.clone();
         let scrubbed = self.scrubbed;
         let (after, gone) = device.change(|work| {
@@ -189,6 +192,7 @@ impl Session {
             let gone = erase::erase(work, &answer.erased, &mut receipt)?;
             let after = match pull::apply(work, answer, &mut asked, &mut receipt)? {
                 Page::Incomplete(whole) => After::Applied { more: true, whole },
+                Page::Partial => After::Applied { more: true, whole: asked_whole },
                 Page::Applied { changed: pulled } => {
                     changed.extend(pulled);
                     let asks = compare::step(work, &sent.question, answer, &mut search, &mut receipt, now_ms)?;
@@ -239,6 +243,7 @@ impl Session {
                 wholes,
                 repairs: store::repair::count(connection)?,
                 rounds,
+                pieces: store::piece::all(connection)?,
             })
         })?;
         let has_more =
@@ -341,6 +346,7 @@ fn exchange(
         clock_ms,
         wiping: false,
         ranges: Vec::new(),
+        pieces: Vec::new(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The server's half of a pull: everything in scope after the cursor, in sequence order, page by page.
 //!
-//! A page holds at least one record whatever its size. A record that entered the scope after the cursor comes whole; of
+//! A page holds at least one record; one that is larger than a page comes alone and in pieces, value by value. A record that entered the scope after the cursor comes whole; of
 //! others the groups that changed, less those that the asking replica alone wrote. Each carries the check of the whole
 //! record, so that a delta which does not build on what the device holds is noticed there.
 
@@ -56,7 +56,7 @@ pub(super) fn fill(
     for id in &asked {
         if is_visible(txn, device.person, *id)?
             && let Some(stored) = txn.record(*id)?
-            && !page.add(&stored, true, since, message)
+            && page.add(&stored, true, since, message) != Added::Whole
         {
             break;
         }
@@ -81,7 +81,7 @@ pub(super) fn fill(
         } else if !answered.contains(&row.record) && !wholes.contains(&row.record) {
             let Some(stored) = txn.record(row.record)? else { return Err(StoreError::Damaged("scope row")) };
             let is_whole = row.entered > since || usable.is_none() || asked.contains(&row.record);
-            if !page.add(&stored, is_whole, since, message) {
+            if page.add(&stored, is_whole, since, message) != Added::Whole {
                 page.is_full = true;
                 break;
             }
@@ -115,7 +115,7 @@ pub(super) fn fill(
 /// Records whose state the device learns from this very answer's outcomes; delivering them again would be an echo.
 fn answered(answer: &ExchangeAnswer) -> BTreeSet<RecordId> {
     let is_told = |outcome: &Outcome| match outcome {
-        Outcome::Accepted { .. } => true,
+        Outcome::Accepted { apart, .. } => !apart,
         Outcome::Refused { theirs, .. } => theirs.is_some(),
         Outcome::Held { .. } | Outcome::Wanted => false,
     };
@@ -134,8 +134,8 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Adds a record unless the page has content and this would overfill it.
-    fn add(&mut self, stored: &Stored, is_whole: bool, since: u64, message: &Exchange) -> bool {
+    /// Adds a record unless the page has content and this would overfill it. One that is larger than a page is cut.
+    fn add(&mut self, stored: &Stored, is_whole: bool, since: u64, message: &Exchange) -> Added {
         let mut record = Record::new(stored.record.kind.clone(), stored.record.id);
         record.version = stored.record.version.clone();
         let mut emptied = Vec::new();
@@ -153,16 +153,46 @@ impl Page<'_> {
         }
         let weight = encode::cbor(&record).len() + 64;
         if !self.delivered.is_empty() && self.bytes + weight > PAGE_BYTES {
-            return false;
+            return Added::No;
         }
         self.bytes += weight;
+        if weight > PAGE_BYTES {
+            return self.add_piece(stored, message);
+        }
         self.delivered.push(Delivery {
             record,
             emptied,
             is_whole,
             check: stored.check,
             seal: self.office.keys.seal_record(stored.record.id, &stored.check),
+            rest: 0,
         });
-        true
+        Added::Whole
     }
+
+    /// Adds as much of a record as a page holds, from where the device's copy of exactly this state ends.
+    fn add_piece(&mut self, stored: &Stored, message: &Exchange) -> Added {
+        let known = message.pieces.iter().find(|piece| piece.record == stored.record.id && piece.check == stored.check);
+        let seal = self.office.keys.seal_record(stored.record.id, &stored.check);
+        let have = known.map_or(0, |piece| piece.have);
+        let piece = Delivery::piece(&stored.record, stored.check, seal, have, PAGE_BYTES);
+        let rest = piece.rest;
+        self.delivered.push(piece);
+        if rest == 0 {
+            return Added::Whole;
+        }
+        self.is_full = true;
+        Added::Piece
+    }
+}
+
+/// What became of a record that was to be on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Added {
+    /// It is there, to its end.
+    Whole,
+    /// A piece of it is there, and nothing comes after it.
+    Piece,
+    /// There is no room.
+    No,
 }

@@ -2,7 +2,8 @@
 
 use fieldsync_protocol::exchange::{Outcome, PushRecord, Refusal};
 use fieldsync_protocol::kinds::{self, Reach};
-use fieldsync_protocol::{Record, RecordId};
+use fieldsync_protocol::limits::PAGE_BYTES;
+use fieldsync_protocol::{Record, RecordId, encode};
 
 use super::accept::{self, Accepted, Author, Door};
 use super::{erase, held, scope};
@@ -22,10 +23,31 @@ pub(super) fn take(
     let mut ordered = erase::sift(office, txn, push, erased)?;
     ordered.sort_by_key(|record| rank(&record.kind));
     let mut outcomes = Vec::with_capacity(push.len());
+    let mut bytes = 0;
     for record in ordered {
-        outcomes.push((record.id, take_record(office, txn, door, device, author, record)?));
+        let outcome = take_record(office, txn, door, device, author, record)?;
+        outcomes.push((record.id, bounded(outcome, &mut bytes)));
     }
     Ok(outcomes)
+}
+
+/// Whole records travel with their outcomes as long as they fit a page; what does not comes with the page itself.
+fn bounded(outcome: Outcome, bytes: &mut usize) -> Outcome {
+    let whole = match &outcome {
+        Outcome::Accepted { result: Some(record), .. } => record.as_ref(),
+        Outcome::Refused { theirs: Some(theirs), .. } => &theirs.0,
+        _ => return outcome,
+    };
+    let size = encode::cbor(whole).len();
+    if *bytes + size <= PAGE_BYTES {
+        *bytes += size;
+        return outcome;
+    }
+    match outcome {
+        Outcome::Accepted { seal, .. } => Outcome::Accepted { seal, result: None, apart: true },
+        Outcome::Refused { refusals, .. } => Outcome::Refused { refusals, theirs: None },
+        other => other,
+    }
 }
 
 /// Masters, then orders, then assignments, then the rest: what is referred to arrives before what refers to it.
@@ -55,7 +77,7 @@ fn take_record(
         Accepted::Done { stored, is_simply } => {
             let seal = office.keys.seal_record(push.id, &stored.check);
             let is_simply = is_simply && version == push.base;
-            Ok(Outcome::Accepted { seal, result: (!is_simply).then(|| Box::new(stored.record)) })
+            Ok(Outcome::Accepted { seal, result: (!is_simply).then(|| Box::new(stored.record)), apart: false })
         }
         Accepted::Refused(refusals) => {
             for refusal in &refusals {

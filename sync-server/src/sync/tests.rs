@@ -109,6 +109,7 @@ impl Peer {
             clock_ms: 0,
             wiping: false,
             ranges: Vec::new(),
+            pieces: Vec::new(),
         }
     }
 
@@ -342,7 +343,7 @@ fn an_unannounced_restore_opens_an_epoch_and_sealed_offers_refill_it() {
     office.store.backup(&image).expect("backup");
     let note = note(&anna, office, job, "seal worn");
     let first = anna.sync(office, vec![note.clone()]);
-    let Outcome::Accepted { seal, result: None } = &first.outcomes[0].1 else { panic!("simply accepted") };
+    let Outcome::Accepted { seal, result: None, .. } = &first.outcomes[0].1 else { panic!("simply accepted") };
     let mut theirs = Record::new("note", note.id);
     theirs.put(&note.edits[0]);
 

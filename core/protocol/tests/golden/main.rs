@@ -15,7 +15,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Every message that has a JSON and a CBOR form.
-const MESSAGES: [&str; 17] = [
+const MESSAGES: [&str; 19] = [
+    "exchange_pieces",
+    "exchange_answer_pieces",
     "exchange_ranges",
     "exchange_answer_ranged",
     "record",
@@ -95,6 +97,8 @@ fn the_exchange_and_its_answer_stand_as_they_did() {
     holds("exchange_answer_wipe", &messages::exchange_answer_wipe());
     holds("exchange_ranges", &messages::exchange_ranges());
     holds("exchange_answer_ranged", &messages::exchange_answer_ranged());
+    holds("exchange_pieces", &messages::exchange_pieces());
+    holds("exchange_answer_pieces", &messages::exchange_answer_pieces());
     holds("delivery_whole", &messages::delivery_whole());
     holds("delivery_delta", &messages::delivery_delta());
     holds("fault", &messages::faults());

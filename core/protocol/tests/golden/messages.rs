@@ -4,8 +4,8 @@ use ed25519_dalek::SigningKey;
 use fieldsync_protocol::compare::{Range, Ranged, Side};
 use fieldsync_protocol::enrol::{Certificate, Enrol, EnrolAnswer};
 use fieldsync_protocol::exchange::{
-    Delivery, Exchange, ExchangeAnswer, Fingerprint, Holding, Offer, Offered, Outcome, PushRecord, Refusal, Sealed,
-    SentDot, SetHash,
+    Delivery, Exchange, ExchangeAnswer, Fingerprint, Holding, Offer, Offered, Outcome, Piece, PushRecord, Refusal,
+    Sealed, SentDot, SetHash,
 };
 use fieldsync_protocol::fault::{Fault, FaultCode};
 use fieldsync_protocol::kinds::VISIT_EVENTS;
@@ -204,6 +204,7 @@ pub(crate) fn exchange() -> Exchange {
         clock_ms: MORNING_MS + 3_600_000,
         wiping: false,
         ranges: Vec::new(),
+        pieces: Vec::new(),
     }
 }
 
@@ -218,6 +219,26 @@ pub(crate) fn exchange_idle() -> Exchange {
         whole: Vec::new(),
         holding: Holding::default(),
         ..exchange()
+    }
+}
+
+/// A device that has the first two values of a record larger than a page.
+pub(crate) fn exchange_pieces() -> Exchange {
+    Exchange { pieces: vec![Piece { record: id(1), check: record().check(), have: 2 }], ..exchange_idle() }
+}
+
+/// The next of them.
+pub(crate) fn exchange_answer_pieces() -> ExchangeAnswer {
+    let seal = Seal([0x5e; 16]);
+    ExchangeAnswer {
+        outcomes: vec![(id(1), Outcome::Accepted { seal, result: None, apart: true })],
+        offered: Vec::new(),
+        delivered: vec![Delivery::piece(&record(), record().check(), seal, 2, 1)],
+        left: Vec::new(),
+        anew: false,
+        more: true,
+        fingerprint: None,
+        ..exchange_answer()
     }
 }
 
@@ -259,8 +280,8 @@ pub(crate) fn exchange_answer() -> ExchangeAnswer {
         again: None,
         token: Some(Sealed(vec![1, 2, 3, 251])),
         outcomes: vec![
-            (id(5), Outcome::Accepted { seal, result: None }),
-            (id(1), Outcome::Accepted { seal, result: Some(Box::new(record())) }),
+            (id(5), Outcome::Accepted { seal, result: None, apart: false }),
+            (id(1), Outcome::Accepted { seal, result: Some(Box::new(record())), apart: false }),
             (
                 id(8),
                 Outcome::Refused {
@@ -335,7 +356,7 @@ pub(crate) fn set_hash() -> SetHash {
 /// A record delivered for the first time.
 pub(crate) fn delivery_whole() -> Delivery {
     let record = record();
-    Delivery { check: record.check(), seal: Seal([0x5e; 16]), emptied: Vec::new(), is_whole: true, record }
+    Delivery { check: record.check(), seal: Seal([0x5e; 16]), emptied: Vec::new(), is_whole: true, record, rest: 0 }
 }
 
 /// What changed in it since: one group settled, one gone, the rest left out.
@@ -352,7 +373,7 @@ pub(crate) fn delivery_delta() -> Delivery {
     now.groups.remove(DELETED);
     let (check, mut record) = (now.check(), now);
     record.groups.retain(|name, _| name == "problem");
-    Delivery { record, emptied: vec![DELETED.into()], is_whole: false, check, seal: Seal([0x5f; 16]) }
+    Delivery { record, emptied: vec![DELETED.into()], is_whole: false, check, seal: Seal([0x5f; 16]), rest: 0 }
 }
 
 /// The office's word for the technician's device.

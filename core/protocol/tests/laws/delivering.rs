@@ -17,7 +17,7 @@ fn delta(old: &Record, new: &Record) -> Delivery {
     let mut record = new.clone();
     record.groups.retain(|name, siblings| old.groups.get(name) != Some(siblings));
     let emptied = old.groups.keys().filter(|name| !new.groups.contains_key(*name)).cloned().collect();
-    Delivery { record, emptied, is_whole: false, check: new.check(), seal: Seal([0; 16]) }
+    Delivery { record, emptied, is_whole: false, check: new.check(), seal: Seal([0; 16]), rest: 0 }
 }
 
 fn whole(record: &Record) -> Delivery {

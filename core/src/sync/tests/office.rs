@@ -282,7 +282,7 @@ impl Office {
                 self.commit(push.id, [edit.group.clone()]);
             }
             let result = (!is_simple).then(|| Box::new(record.clone()));
-            answer.outcomes.push((push.id, Outcome::Accepted { seal: seal(&record), result }));
+            answer.outcomes.push((push.id, Outcome::Accepted { seal: seal(&record), result, apart: false }));
             self.records.insert(push.id, record);
         }
     }
@@ -320,6 +320,7 @@ impl Office {
                 is_whole,
                 check: record.check(),
                 seal: seal(record),
+                rest: 0,
             });
         }
         answer.left = self.left.iter().filter(|(_, at)| **at > since).map(|(id, _)| *id).collect();

@@ -183,6 +183,7 @@ impl Phone {
             clock_ms: 0,
             wiping: false,
             ranges: Vec::new(),
+            pieces: Vec::new(),
         }
     }
 
