@@ -3,13 +3,13 @@
 //! Promises: a record's edits are accepted whole or not at all; an edit the office already has is acknowledged, not
 //! applied twice; what is accepted stands in history, in the scope index and on the board when the transaction commits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fieldsync_protocol::exchange::Refusal;
 use fieldsync_protocol::kinds::{self, Reach, Type};
 use fieldsync_protocol::rights::{self, Access, Actor, Code, Facts, Role, Verdict};
 use fieldsync_protocol::status::Status;
-use fieldsync_protocol::{DeviceId, Edit, FieldsExt, Record, RecordId, document, show};
+use fieldsync_protocol::{DeviceId, Edit, FieldsExt, PersonId, Record, RecordId, document, show};
 
 use super::{board, scope};
 use crate::office::{Office, SYSTEM};
@@ -54,12 +54,16 @@ pub struct Door<'a> {
     /// The office.
     pub office: &'a Office,
     stale: BTreeSet<RecordId>,
+    /// Orders that were reviewed in this transaction: what their row says about being closed may be wrong.
+    reviewed: BTreeSet<RecordId>,
+    /// Who made an order; it does not change, and a page of records below one asks for it again and again.
+    authors: BTreeMap<RecordId, Option<PersonId>>,
 }
 
 impl<'a> Door<'a> {
     /// Opens the door for one transaction; [`Door::close`] must end it.
     pub fn open(office: &'a Office) -> Self {
-        Self { office, stale: BTreeSet::new() }
+        Self { office, stale: BTreeSet::new(), reviewed: BTreeSet::new(), authors: BTreeMap::new() }
     }
 
     /// Brings the board up to date with everything accepted.
@@ -208,17 +212,37 @@ impl<'a> Door<'a> {
             order_closed: false,
         };
         if let Some(order) = order {
-            if self.stale.remove(&order) {
-                board::refresh(self.office, txn, order)?;
-            }
-            facts.order_closed = txn.job(order)?.is_some_and(|row| row.status == Status::Approved);
-            facts.order_author = txn.record(order)?.and_then(|stored| show::author(&stored.record));
+            facts.order_closed = self.is_closed(txn, order)?;
+            facts.order_author = self.author_of(txn, order)?;
         }
         if author.actor.role == Role::Technician && !(is_new && table.reach != Reach::BelowOrder) {
             let judged_by = if table.reach == Reach::BelowOrder { order.unwrap_or(id) } else { id };
             facts.access = access(txn, author, judged_by, facts.order_author)?;
         }
         Ok(facts)
+    }
+
+    /// Whether an order is approved. Its row is brought up to date only when what this transaction did may have changed
+    /// that: work on an order that is neither approved nor cancelled cannot, unless somebody reviews it.
+    fn is_closed(&mut self, txn: &mut dyn Txn, order: RecordId) -> Result<bool, StoreError> {
+        let status = txn.job(order)?.map(|row| row.status);
+        let is_certain =
+            !matches!(status, Some(Status::Approved | Status::Cancelled)) && !self.reviewed.contains(&order);
+        if is_certain || !self.stale.remove(&order) {
+            return Ok(status == Some(Status::Approved));
+        }
+        board::refresh(self.office, txn, order)?;
+        Ok(txn.job(order)?.is_some_and(|row| row.status == Status::Approved))
+    }
+
+    fn author_of(&mut self, txn: &mut dyn Txn, order: RecordId) -> Result<Option<PersonId>, StoreError> {
+        if let Some(author) = self.authors.get(&order) {
+            return Ok(*author);
+        }
+        let Some(stored) = txn.record(order)? else { return Ok(None) };
+        let author = show::author(&stored.record);
+        self.authors.insert(order, author);
+        Ok(author)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one change, named at the only call")]
@@ -273,7 +297,12 @@ impl<'a> Door<'a> {
         txn.put_record(stored, below)?;
         scope::refresh(txn, stored, order, is_new)?;
         match order {
-            Some(order) => self.touch(order),
+            Some(order) => {
+                self.touch(order);
+                if stored.record.kind == "review" {
+                    self.reviewed.insert(order);
+                }
+            }
             None => {
                 for order in txn.referring(stored.record.id)? {
                     self.touch(order);
