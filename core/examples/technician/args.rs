@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Enrol(Enrol),
     /// Show whose device this is and what is still only here
     Status,
+    /// Look at everything stored here for damage; set aside what is damaged
+    Check,
     /// Send what is pending and bring what changed
     Sync,
     /// List what is still only on this device

@@ -80,6 +80,7 @@ fn answer(device: &Device, command: Command, zone: Zone, as_json: bool) -> Resul
     match command {
         Command::Enrol(arguments) => office::enrol(device, &arguments),
         Command::Status => office::status(device, zone),
+        Command::Check => office::check(device, zone),
         Command::Sync => office::sync(device, as_json),
         Command::Pending => office::pending(device, zone),
         Command::Drawer(arguments) => office::drawer(device, &arguments, zone),

@@ -41,6 +41,7 @@ pub(crate) fn status(device: &Device, zone: Zone) -> Result<Answer, Failure> {
         "records": status.records,
         "pending": status.pending,
         "refused": status.refused,
+        "damaged": status.damaged,
         "held": status.held,
         "photos": status.blobs,
         "offers": status.offers,
@@ -68,6 +69,29 @@ pub(crate) fn status(device: &Device, zone: Zone) -> Result<Answer, Failure> {
         status.conflicts,
     );
     Ok(Answer::new(json, text))
+}
+
+pub(crate) fn check(device: &Device, zone: Zone) -> Result<Answer, Failure> {
+    let report = device.check()?;
+    let damaged = device.damaged()?;
+    let mut text = format!("looked at {} records and {} own entries\n", report.records, report.pending);
+    if !report.damaged_records.is_empty() {
+        text.push_str(&format!("{} records are damaged; the next sync brings them\n", report.damaged_records.len()));
+    }
+    if !damaged.is_empty() {
+        let mut table = Table::new(&["FOUND", "KIND", "RECORD", "SAYS NOW"]);
+        for entry in &damaged {
+            let says = entry.said.as_ref().map(|(group, said)| format!("{group}: {}", fields(said)));
+            let says = says.unwrap_or_else(|| "nothing that can be read".to_owned());
+            table.row([zone.time(entry.at_ms), entry.kind.clone(), ending(entry.record), short(&says, 60)]);
+        }
+        text.push_str(&format!("entries that are not what was entered, and were sent to nobody:\n{}", table.text("")));
+    } else if report.is_sound() {
+        text.push_str("everything is as it was stored\n");
+    }
+    let mut answer = Answer::new(json!({ "report": report, "damaged": damaged }), text);
+    answer.status = if report.is_sound() && damaged.is_empty() { 0 } else { 5 };
+    Ok(answer)
 }
 
 pub(crate) fn sync(device: &Device, as_json: bool) -> Result<Answer, Failure> {

@@ -6,8 +6,8 @@
 //! be: the next one goes on from what was committed. The same code runs over HTTP, in the fleet simulator and in tests.
 //!
 //! A round carries pending edits and offers to the office and a page of changes back ([`push`], [`pull`]); where both
-//! sides still differ is found and repaired record by record ([`compare`]). When nothing is left to say, photos and files follow in a lane of their own ([`blobs`]). What a person should know of it is in the
-//! [`Receipt`].
+//! sides still differ is found and repaired record by record ([`compare`]). When nothing is left to say, photos and files
+//! follow in a lane of their own ([`blobs`]). What a person should know of it is in the [`Receipt`].
 
 pub(crate) mod blobs;
 mod compare;

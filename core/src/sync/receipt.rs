@@ -88,6 +88,12 @@ impl fmt::Display for Receipt {
             }
         }
         writeln!(f, "still here      {} entries, {} photos", self.still_here, self.blobs_here)?;
+        if self.repairs > 0 {
+            writeln!(f, "repaired        {} records that differed from the office's", self.repairs)?;
+        }
+        if self.damaged > 0 {
+            writeln!(f, "damaged         {} own entries, set aside and not sent: enter them again", self.damaged)?;
+        }
         let Self { bytes_up, bytes_down, round_trips, repeats, .. } = self;
         writeln!(
             f,
@@ -95,7 +101,7 @@ impl fmt::Display for Receipt {
         )?;
         f.write_str(match self.agrees {
             Some(true) => "fingerprint     device and office hold the same",
-            Some(false) => "fingerprint     device and office DIFFER; the next sync repairs it",
+            Some(false) => "fingerprint     device and office DIFFER; a later sync tries again",
             None => "fingerprint     not compared",
         })
     }
