@@ -4,6 +4,7 @@
 //! what a technician does in one breath.
 
 mod copied;
+mod damaged;
 mod elsewhere;
 mod erased;
 mod large;
