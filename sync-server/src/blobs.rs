@@ -31,6 +31,9 @@ const TURNS: usize = 64;
 /// How long chunks of an upload that nobody continues are kept. A technician may be away for weeks.
 pub const UPLOAD_KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
 
+/// Bytes that the unfinished uploads of one device may come to: months of photos, and no way to fill a disk.
+pub const UNFINISHED_BYTES_MAX: u64 = 1 << 30;
+
 /// Why a blob could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -43,6 +46,12 @@ pub enum BlobError {
     /// Larger than a blob, or a chunk of one, may be.
     #[error("store a blob this large")]
     TooLarge,
+    /// The device has left too many uploads unfinished. It may go on with those.
+    #[error("begin another upload of a device with so many unfinished ones")]
+    TooManyUnfinished,
+    /// The disk is full: what was stored stays, try again when there is space.
+    #[error("write to the disk: it is full")]
+    Full,
     /// The object store failed.
     #[error("use the store of blobs")]
     Store(#[source] object_store::Error),
@@ -52,9 +61,22 @@ impl From<object_store::Error> for BlobError {
     fn from(error: object_store::Error) -> Self {
         match error {
             object_store::Error::NotFound { .. } => Self::Missing,
+            other if is_full(&other) => Self::Full,
             other => Self::Store(other),
         }
     }
+}
+
+/// Whether a full disk is behind an error.
+fn is_full(error: &object_store::Error) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            return matches!(io.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+        }
+        source = cause.source();
+    }
+    false
 }
 
 /// What became of a chunk.
@@ -71,12 +93,19 @@ pub enum Appended {
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
     turns: Arc<[Mutex<()>; TURNS]>,
+    unfinished_max: u64,
 }
 
 impl Blobs {
     /// Blobs in an object store.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, turns: Arc::new(std::array::from_fn(|_| Mutex::new(()))) }
+        let turns = Arc::new(std::array::from_fn(|_| Mutex::new(())));
+        Self { store, turns, unfinished_max: UNFINISHED_BYTES_MAX }
+    }
+
+    /// The same store with another bound on what one device may leave unfinished.
+    pub fn with_unfinished_max(self, bytes: u64) -> Self {
+        Self { unfinished_max: bytes, ..self }
     }
 
     /// Blobs as files below `folder`, which must be there.
@@ -100,7 +129,9 @@ impl Blobs {
     /// [`Blobs::finish`]ed.
     ///
     /// # Errors
-    /// [`BlobError::TooLarge`] beyond the limits, [`BlobError::WrongContent`] beyond the size, [`BlobError::Store`].
+    /// [`BlobError::TooLarge`] beyond the limits, [`BlobError::WrongContent`] beyond the size,
+    /// [`BlobError::TooManyUnfinished`] for the first chunk of one upload too many, [`BlobError::Full`],
+    /// [`BlobError::Store`].
     pub async fn append(
         &self,
         device: DeviceId,
@@ -120,6 +151,9 @@ impl Blobs {
         let end = offset + chunk.len() as u64;
         if end > size || (chunk.is_empty() && size > 0) {
             return Err(BlobError::WrongContent);
+        }
+        if offset == 0 && self.unfinished(device).await? + size > self.unfinished_max {
+            return Err(BlobError::TooManyUnfinished);
         }
         if !chunk.is_empty() {
             self.store.put(&chunk_path(device, hash, offset), chunk.into()).await?;
@@ -265,6 +299,12 @@ impl Blobs {
         Ok(count)
     }
 
+    /// Bytes of the chunks of all uploads that a device has begun and not finished.
+    async fn unfinished(&self, device: DeviceId) -> Result<u64, BlobError> {
+        let chunks = self.store.list(Some(&Path::from(format!("upload/{device}"))));
+        Ok(chunks.try_fold(0, |sum, chunk| async move { Ok(sum + chunk.size) }).await?)
+    }
+
     /// The chunks that follow one another from the beginning: start and size.
     async fn chunks(&self, device: DeviceId, hash: &Hash) -> Result<BTreeMap<u64, u64>, BlobError> {
         let found: Vec<_> = self.store.list(Some(&upload_path(device, hash))).try_collect().await?;
@@ -353,6 +393,26 @@ mod tests {
         assert_eq!(blobs.offset(DEVICE, &hash).await.unwrap(), 0, "it starts over");
         let beyond = blobs.append(DEVICE, &hash, 0, 3, Bytes::from_static(b"four")).await;
         assert!(matches!(beyond, Err(BlobError::WrongContent)));
+    }
+
+    #[tokio::test]
+    async fn a_device_that_finishes_nothing_cannot_fill_the_disk_and_may_go_on_with_what_it_began() {
+        let (_folder, blobs) = blobs();
+        let blobs = blobs.with_unfinished_max(20);
+        let (first, second) = (Hash::sha256(b"one two three"), Hash::sha256(b"four five six"));
+        let append = |hash, offset, part: &'static [u8]| {
+            let blobs = blobs.clone();
+            async move { blobs.append(DEVICE, &hash, offset, 13, Bytes::from_static(part)).await }
+        };
+        append(first, 0, b"one two ").await.unwrap();
+
+        assert!(matches!(append(second, 0, b"four ").await, Err(BlobError::TooManyUnfinished)));
+        assert_eq!(append(first, 8, b"three").await.unwrap(), Appended::At(13));
+        blobs.finish(DEVICE, &first, 13).await.unwrap();
+
+        assert_eq!(append(second, 0, b"four ").await.unwrap(), Appended::At(5), "what is finished counts no more");
+        let large = blobs.append(DEVICE, &second, 5, BLOB_BYTES_MAX + 1, Bytes::from_static(b"x")).await;
+        assert!(matches!(large, Err(BlobError::TooLarge)));
     }
 
     #[tokio::test]

@@ -67,6 +67,10 @@ impl From<BlobError> for Refused {
             BlobError::Missing => FaultCode::NotFound.into(),
             BlobError::WrongContent => FaultCode::BadRequest.into(),
             BlobError::TooLarge => FaultCode::TooLarge.into(),
+            BlobError::Full => StoreError::Full.into(),
+            BlobError::TooManyUnfinished => {
+                Self(Fault { retry_after_ms: Some(FULL_MS), ..Fault::new(FaultCode::Unavailable) })
+            }
             error @ BlobError::Store(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "failed to use the blobs");
                 Self::defect()
