@@ -60,7 +60,7 @@ pub struct Damaged {
 
 impl Device {
     /// Looks at every copy, every own entry and the sums over them; sets aside what is damaged and remembers what to ask
-    /// for whole. Takes about ten milliseconds for a thousand records; no network.
+    /// for whole. Reads all of it once; no network.
     ///
     /// # Errors
     /// When the store cannot be used. Damage in a row is no error; it is in the report.

@@ -22,7 +22,8 @@ fn a_flipped_bit_and_a_lost_row_among_a_thousand_are_repaired_by_the_office_with
     let whole = anna.device().record(orders[300]).expect("the order is here").record;
 
     anna.kill();
-    let flip = "update record set theirs = substr(theirs, 1, 60) || x'5a' || substr(theirs, 62) where id = ?1";
+    let flip = "update record
+        set theirs = cast(substr(theirs, 1, 60) || x'5a' || substr(theirs, 62) as blob) where id = ?1";
     tamper(&folder, flip, orders[300]);
     tamper(&folder, "delete from record where id = ?1", orders[400]);
     fleet.reopen(&mut anna);

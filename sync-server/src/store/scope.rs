@@ -37,6 +37,13 @@ pub trait Scope {
     fn scope_rows_of(&mut self, record: RecordId) -> Result<Vec<(Audience, ScopeRow)>, StoreError>;
     /// Because of what an audience sees a record: orders, or the record itself.
     fn reasons_of(&mut self, audience: Audience, record: RecordId) -> Result<Vec<RecordId>, StoreError>;
+    /// Rows of an audience after one, in order of change and id, at most `limit`.
+    fn scope_past(
+        &mut self,
+        audience: Audience,
+        place: (u64, RecordId),
+        limit: u64,
+    ) -> Result<Vec<ScopeRow>, StoreError>;
     /// The audiences that see a record now.
     fn audiences_of(&mut self, record: RecordId) -> Result<Vec<Audience>, StoreError>;
     /// The audiences that see something because of `via`.

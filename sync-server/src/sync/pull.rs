@@ -35,10 +35,12 @@ pub(super) fn fill(
     };
     answer.anew = usable.is_none();
     let since = usable.map_or(0, |cursor| cursor.position);
+    let within = usable.and_then(|cursor| cursor.within);
+    let past = within.unwrap_or((since, RecordId::from_bytes([0xff; 16])));
     let own = Audience::of(RecordId(device.person.0));
     let limit = PAGE_RECORDS_MAX as u64 + 1;
-    let mut rows: Vec<ScopeRow> = txn.scope_after(own, since, limit)?;
-    rows.extend(txn.scope_after(Audience::SHARED, since, limit)?);
+    let mut rows: Vec<ScopeRow> = txn.scope_past(own, past, limit)?;
+    rows.extend(txn.scope_past(Audience::SHARED, past, limit)?);
     rows.sort_by_key(|row| (row.changed, row.record));
 
     let answered = answered(answer);
@@ -49,9 +51,9 @@ pub(super) fn fill(
         delivered: Vec::new(),
         left: Vec::new(),
         erased: Vec::new(),
-        end: since,
         is_full: false,
     };
+    let (mut end, mut cut) = (None, None);
     // What is asked for whole comes first: a page waits for it, or something here differs. What does not fit is asked again.
     for id in &asked {
         if is_visible(txn, device.person, *id)?
@@ -65,28 +67,29 @@ pub(super) fn fill(
     metrics::counter!("fieldsync_whole_records_total").increment(wholes.len() as u64);
     for row in &rows {
         if page.is_full || page.delivered.len() + page.left.len() + page.erased.len() >= PAGE_RECORDS_MAX {
-            page.is_full = true;
+            (page.is_full, cut) = (true, Some(row.changed));
             break;
         }
+        let has_it = row.entered <= since || within.is_some_and(|within| (row.entered, row.record) <= within);
         if row.has_left && txn.erased(row.record)?.is_some() {
             // A walk from the start tells it too: the device may still hold what it saw before.
-            if row.entered <= since || usable.is_none() {
+            if has_it || usable.is_none() {
                 page.erased.push(row.record);
             }
         } else if row.has_left {
             // Told only to devices whose cursor is past the entry: others never had it.
-            if row.entered <= since && usable.is_some() && !fieldsync_protocol::planted!("leave-unsaid") {
+            if has_it && usable.is_some() && !fieldsync_protocol::planted!("leave-unsaid") {
                 page.left.push(row.record);
             }
         } else if !answered.contains(&row.record) && !wholes.contains(&row.record) {
             let Some(stored) = txn.record(row.record)? else { return Err(StoreError::Damaged("scope row")) };
             let is_whole = row.entered > since || usable.is_none() || asked.contains(&row.record);
             if page.add(&stored, is_whole, since, message) != Added::Whole {
-                page.is_full = true;
+                (page.is_full, cut) = (true, Some(row.changed));
                 break;
             }
         }
-        page.end = row.changed;
+        end = Some((row.changed, row.record));
     }
     // Late work is accepted and yet out of scope: it leaves the device with the job it belongs to.
     for (id, outcome) in &answer.outcomes {
@@ -97,9 +100,21 @@ pub(super) fn fill(
     }
     answer.more = page.is_full;
     let is_skipping = fieldsync_protocol::planted!("server-cursor-skips");
-    let position = if page.is_full && !is_skipping { page.end } else { tenant.sequence };
-    let next =
-        Cursor { person: device.person, epoch: tenant.epoch, position, highest: tenant.sequence, chain: tenant.chain };
+    let (position, within) = match end {
+        _ if !page.is_full || is_skipping => (tenant.sequence, None),
+        None => (since, within),
+        Some((place, _)) if cut.is_none_or(|cut| cut > place) => (place, None),
+        // Cut between records that changed together: everything below them is delivered, and so are the first of them.
+        Some((place, record)) => (since.max(place - 1), Some((place, record))),
+    };
+    let next = Cursor {
+        person: device.person,
+        epoch: tenant.epoch,
+        position,
+        within,
+        highest: tenant.sequence,
+        chain: tenant.chain,
+    };
     answer.cursor = Some(next.close(office));
     answer.rights = txn.audience(own)?.rights;
     if !answer.more {
@@ -128,8 +143,6 @@ struct Page<'a> {
     delivered: Vec<Delivery>,
     left: Vec<RecordId>,
     erased: Vec<RecordId>,
-    /// The sequence up to which everything is on the page.
-    end: u64,
     is_full: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Cursors and push tokens: sealed, so that a device can neither read the tenant's volume out of them nor forge one.
 
 use fieldsync_protocol::exchange::Sealed;
-use fieldsync_protocol::{Hash, PersonId, PushId, ReplicaId, encode};
+use fieldsync_protocol::{Hash, PersonId, PushId, RecordId, ReplicaId, encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,10 @@ pub(crate) struct Cursor {
     pub epoch: u64,
     /// Everything in scope at or below it has been delivered.
     pub position: u64,
+    /// Records may change at one place together, and a page may end between them: the place, and the last of them in order
+    /// of id that was delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<(u64, RecordId)>,
     /// The highest sequence seen in any answer: a page may end below it.
     pub highest: u64,
     /// The chain hash there. A restored server has another one, or none.

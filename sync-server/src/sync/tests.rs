@@ -2,6 +2,7 @@
 
 mod compared;
 mod explained;
+mod paged;
 mod referred;
 
 use std::collections::BTreeSet;

@@ -115,6 +115,22 @@ impl Scope for SqliteTxn<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn scope_past(
+        &mut self,
+        audience: Audience,
+        place: (u64, RecordId),
+        limit: u64,
+    ) -> Result<Vec<ScopeRow>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "select record, entered, changed, has_left from scope
+             where tenant = ?1 and audience = ?2 and changed >= ?3 and (changed, record) > (?3, ?4)
+             order by changed, record limit ?5",
+        )?;
+        let key = (self.tenant.0, audience.0, place.0 as i64, place.1.as_bytes(), limit as i64);
+        let rows = statement.query_map(key, scope_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn audiences_of(&mut self, record: RecordId) -> Result<Vec<Audience>, StoreError> {
         let mut statement = self
             .connection
