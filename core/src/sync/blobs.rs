@@ -67,7 +67,7 @@ impl Session {
     /// Whether records go first again: something was entered while photos travel, or they have travelled for a while and
     /// the office may have news.
     fn is_time_for_records(&self) -> Result<bool, Error> {
-        if matches!(self.flight, Flight::Upload(_)) {
+        if self.wipe != Wipe::No || matches!(self.flight, Flight::Upload(_)) {
             return Ok(false);
         }
         Ok(self.chunks >= CHUNKS_IN_A_ROW

@@ -107,12 +107,11 @@ pub(super) fn step(
         return Ok(repair::count(work.tx)? > 0);
     }
     let is_searching = !search.queue.is_empty() || repair::count(work.tx)? > 0;
-    if search.stage == Stage::Busy && store::offer::count(work.tx)? == 0 {
-        if !is_searching || search.rounds > ROUNDS_MAX {
-            tracing::error!("both sides differ and the difference could not be repaired");
-            search.give_up(work.tx)?;
-            return Ok(false);
-        }
+    let is_over = !is_searching || search.rounds > ROUNDS_MAX;
+    if is_over && search.stage == Stage::Busy && store::offer::count(work.tx)? == 0 {
+        tracing::error!("both sides differ and the difference could not be repaired");
+        search.give_up(work.tx)?;
+        return Ok(false);
     }
     Ok(is_searching && search.stage == Stage::Busy || repair::count(work.tx)? > 0)
 }

@@ -157,6 +157,7 @@ fn wipe(office: &Office, txn: &mut dyn Txn, device: Device, message: &Exchange) 
         rights: 0,
         server_ms: now_ms,
         wipe: true,
+        ranged: Vec::new(),
     })
 }
 

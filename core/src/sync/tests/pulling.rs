@@ -1,6 +1,6 @@
 //! What comes from the office: pages, deltas that do not fit, merges, records that leave and return.
 
-use super::office::{ORDER, Office};
+use super::office::Office;
 use super::*;
 
 const REPORT: RecordId = RecordId(uuid::Uuid::from_bytes([70; 16]));
