@@ -65,7 +65,7 @@ impl Device {
     /// # Errors
     /// When the store cannot be used. Damage in a row is no error; it is in the report.
     pub fn check(&self) -> Result<CheckReport, Error> {
-        Ok(scrub(self, None, true)?.report)
+        Ok(look_round(self, None, true)?.report)
     }
 
     /// Own entries that were set aside because they are not what was entered, oldest first. They were sent to nobody.
@@ -98,7 +98,7 @@ impl Device {
 
 /// What a look at part of the store came to.
 #[derive(Debug, Default)]
-pub(crate) struct Scrubbed {
+pub(crate) struct Looked {
     pub(crate) report: CheckReport,
     /// Where the next look begins; `None` for the start.
     pub(crate) next: Option<RecordId>,
@@ -106,7 +106,7 @@ pub(crate) struct Scrubbed {
 
 /// Looks at all own entries, and at the copies after `after`: all of them when `is_full`, otherwise some. Mends what it
 /// can.
-pub(crate) fn scrub(device: &Device, after: Option<RecordId>, is_full: bool) -> Result<Scrubbed, Error> {
+pub(crate) fn look_round(device: &Device, after: Option<RecordId>, is_full: bool) -> Result<Looked, Error> {
     let limit = if is_full { u64::MAX } else { ROWS_A_SYNC };
     let seen = device.read(|connection| look(connection, after, limit))?;
     if seen.is_sound() && !is_full {
@@ -147,7 +147,7 @@ impl Seen {
         self.damaged.is_empty() && self.edits.is_empty() && self.unmarked.is_empty() && self.unmarked_edits.is_empty()
     }
 
-    fn result(&self) -> Scrubbed {
+    fn result(&self) -> Looked {
         let report = CheckReport {
             records: self.records,
             pending: self.pending,
@@ -155,7 +155,7 @@ impl Seen {
             damaged_edits: u32::try_from(self.edits.len()).unwrap_or(u32::MAX),
             sums_were_wrong: false,
         };
-        Scrubbed { report, next: self.next }
+        Looked { report, next: self.next }
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) const FINGERPRINT: &str = "fingerprint";
 /// Whether the last comparison of fingerprints agreed.
 pub(crate) const AGREES: &str = "agrees";
 /// After which record the next look for damaged rows begins.
-pub(crate) const SCRUB: &str = "scrub";
+pub(crate) const EXAMINED: &str = "examined";
 /// Repairs that did not make both sides agree, and syncs to go before the next is tried.
 pub(crate) const REPAIR: &str = "repair";
 /// Office clock minus device clock at the last answer.

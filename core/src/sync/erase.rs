@@ -19,6 +19,9 @@ pub(super) fn erase(work: &mut Work<'_>, ids: &[RecordId], receipt: &mut Receipt
             "delete from drawer where record = ?1 or work_order = ?1",
             "delete from offer where record = ?1",
             "delete from unnamed where record = ?1",
+            "delete from repair where record = ?1",
+            "delete from damaged where record = ?1",
+            "delete from piece where record = ?1",
         ] {
             work.tx.prepare_cached(sql)?.execute([id.as_bytes()])?;
         }

@@ -86,7 +86,7 @@ pub struct Session {
     /// Where both sides differ.
     search: compare::Search,
     /// After which record the next look for damaged rows begins.
-    scrubbed: Option<RecordId>,
+    examined: Option<RecordId>,
     /// Dots counted as sent in the receipt.
     counted: BTreeSet<(RecordId, fieldsync_protocol::version::Dot)>,
     /// How things stood after the last round, and for how many rounds they have not moved.
@@ -110,9 +110,9 @@ impl Session {
     pub fn begin(device: &Device) -> Result<Self, Error> {
         let syncing = device.begin_sync()?;
         let identity = device.identity()?.ok_or(Error::SignedOut)?;
-        let after = device.read(|connection| meta::get(connection, meta::SCRUB))?.flatten();
-        let scrubbed = check::scrub(device, after, device.take_suspicion())?;
-        let mut receipt = Receipt { damaged: scrubbed.report.damaged_edits, ..Receipt::default() };
+        let after = device.read(|connection| meta::get(connection, meta::EXAMINED))?.flatten();
+        let looked = check::look_round(device, after, device.take_suspicion())?;
+        let mut receipt = Receipt { damaged: looked.report.damaged_edits, ..Receipt::default() };
         receipt.retried +=
             device.change(|work| drawer::retry_refused(work, &drawer::Reason::Reference, &BTreeSet::new()))?;
         Ok(Self {
@@ -135,7 +135,7 @@ impl Session {
             wipe: Wipe::default(),
             chunks: 0,
             search: compare::Search::default(),
-            scrubbed: scrubbed.next,
+            examined: looked.next,
             counted: BTreeSet::new(),
             mark: None,
             idle_rounds: 0,

@@ -152,7 +152,7 @@ impl Session {
         let mut asked = self.asked.clone();
         let asked_whole = self.whole.clone();
         let mut search = self.search.clone();
-        let scrubbed = self.scrubbed;
+        let examined = self.examined;
         let (after, gone) = device.change(|work| {
             if let Some(nonce) = &nonce {
                 meta::set(work.tx, meta::NONCE, nonce)?;
@@ -160,7 +160,7 @@ impl Session {
             meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
             // An office that was restored may have asked for a wipe in its lost time.
             meta::clear(work.tx, meta::WIPING)?;
-            meta::set(work.tx, meta::SCRUB, &scrubbed)?;
+            meta::set(work.tx, meta::EXAMINED, &examined)?;
             meta::set(work.tx, meta::OFFSET_MS, &answer.server_ms.saturating_sub(now_ms))?;
             if let Some(known) = &answer.again {
                 let new = entropy::replica_id(device.entropy());

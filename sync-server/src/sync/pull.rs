@@ -45,14 +45,8 @@ pub(super) fn fill(
 
     let answered = answered(answer);
     let asked: BTreeSet<RecordId> = message.whole.iter().copied().collect();
-    let mut page = Page {
-        office,
-        bytes: 0,
-        delivered: Vec::new(),
-        left: Vec::new(),
-        erased: Vec::new(),
-        is_full: false,
-    };
+    let mut page =
+        Page { office, bytes: 0, delivered: Vec::new(), left: Vec::new(), erased: Vec::new(), is_full: false };
     let (mut end, mut cut) = (None, None);
     // What is asked for whole comes first: a page waits for it, or something here differs. What does not fit is asked again.
     for id in &asked {
