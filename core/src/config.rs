@@ -8,6 +8,7 @@ use crate::anchor::Anchor;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::files::Medium;
+use crate::key::KeyProvider;
 
 /// The quota of photos and files unless told otherwise: some three hundred photos.
 pub const BLOB_QUOTA: u64 = 1 << 30;
@@ -30,6 +31,8 @@ pub struct Config {
     /// Where this store's anchor is kept, outside every backup, so that a copy is noticed as it is opened. Without one, a
     /// copy is noticed by the office alone, at its next push.
     pub anchor: Option<Arc<dyn Anchor>>,
+    /// Gives the key under which the store is encrypted; `None` for a store in plain text. See [`crate::key`].
+    pub key: Option<Arc<dyn KeyProvider>>,
     /// Certificates, DER, that the office's TLS certificate must lead to. When empty, the platform's; on Android, whose
     /// own are out of reach from here, the public ones that browsers trust, built in. There an office under a company's
     /// own authority needs that authority's certificate here.
@@ -53,6 +56,7 @@ impl Config {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             anchor: None,
+            key: None,
             roots: Vec::new(),
             allow_insecure: false,
             start_over: false,

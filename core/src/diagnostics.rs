@@ -32,7 +32,7 @@ pub struct Diagnostics {
     pub schema: i64,
     /// Version of SQLite.
     pub sqlite: &'static str,
-    /// Whether this build can encrypt the store, and this device does.
+    /// Whether the store is encrypted.
     pub is_encrypted: bool,
     /// Operating system and processor, as the compiler names them.
     pub platform: &'static str,
@@ -135,7 +135,7 @@ impl Device {
             table: TABLE_VERSION,
             schema: connection.query_row("select max(version) from refinery_schema_history", [], |row| row.get(0))?,
             sqlite: rusqlite::version(),
-            is_encrypted: false,
+            is_encrypted: self.inner.config.key.is_some(),
             platform: PLATFORM,
             now_ms: self.now_ms(),
             is_enrolled: crate::enrol::identity(connection)?.is_some(),

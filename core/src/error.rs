@@ -11,6 +11,7 @@ use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::wire::UnpackError;
 
 use crate::anchor::AnchorError;
+use crate::key::KeyError;
 use crate::read::Missing;
 use crate::summary::Unsent;
 
@@ -118,6 +119,29 @@ pub enum Error {
         /// What is there.
         unsent: Unsent,
     },
+    /// The key of the store is gone for good, so what is in it cannot be read by anybody. Say how much was unsent, then
+    /// open with [`crate::Config::start_over`] and a new key; the file is kept.
+    #[error("read the store: its key is lost")]
+    KeyLost {
+        /// What was only there, as of the last orderly write; `None` when that is not known.
+        unsent: Option<Unsent>,
+    },
+    /// The key is not the one this store was encrypted with, or none was given. Nothing was changed: open with the right
+    /// one, or treat it as lost.
+    #[error("read the store with this key")]
+    WrongKey {
+        /// What is only there, as of the last orderly write; `None` when that is not known.
+        unsent: Option<Unsent>,
+    },
+    /// The key cannot be read now. On a phone that was not unlocked since it started, try again when it is.
+    #[error("read the key of the store now")]
+    KeyUnavailable(#[source] KeyError),
+    /// A key was given for a store in plain text. Open it without, sync, then start over with the key.
+    #[error("open a store that is not encrypted with a key")]
+    NotEncrypted,
+    /// A key was given to a build without the feature `encryption`.
+    #[error("encrypt the store: this build cannot")]
+    CannotEncrypt,
     /// The office had this device wiped: after handing over what only it had, it destroyed its store, photos and keys. To
     /// use it again, open with [`crate::Config::start_over`] and enrol with a new code.
     #[error("use a device that the office had wiped: start over and enrol it with a new code")]
@@ -185,6 +209,11 @@ impl Error {
             Self::StorageNewer { .. } => "storage_newer",
             Self::StorageEngine(_) => "storage_engine",
             Self::StillHolds { .. } => "still_holds",
+            Self::KeyLost { .. } => "key_lost",
+            Self::WrongKey { .. } => "wrong_key",
+            Self::KeyUnavailable(_) => "key_unavailable",
+            Self::NotEncrypted => "not_encrypted",
+            Self::CannotEncrypt => "cannot_encrypt",
             Self::Wiped => "wiped",
             Self::InUse => "in_use",
             Self::Paused => "paused",

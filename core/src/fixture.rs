@@ -84,7 +84,7 @@ impl Fixture {
     }
 }
 
-fn enrol(device: &Device) {
+pub(crate) fn enrol(device: &Device) {
     let root = SigningKey::from_bytes(&[9; 32]);
     let key = SigningKey::from_bytes(&[8; 32]);
     let public = |key: &SigningKey| PublicKey(key.verifying_key().to_bytes());

@@ -169,7 +169,10 @@ impl Profiles {
         }
         match Device::open((self.config)(&profile.dir)) {
             Ok(device) => {
-                let unsent = device.read(Unsent::of);
+                let unsent = device.read(Unsent::of).and_then(|unsent| {
+                    let kept = device.set_aside()?;
+                    Ok(kept.iter().filter_map(|kept| kept.unsent).fold(unsent, Unsent::with))
+                });
                 device.close();
                 unsent
             }
@@ -206,9 +209,25 @@ impl Profiles {
         let card = self.files().read(&dir.join(CARD), 0, CARD_BYTES_MAX).ok()?;
         let card: Card = serde_json::from_slice(&card).unwrap_or_default();
         let is_wiped = self.files().exists(&dir.join(crate::store::WIPED));
-        let is_begun = self.files().exists(&dir.join(crate::store::FILE));
-        let unsent = Unsent::read(self.files(), dir).or((!is_begun).then(Unsent::default));
+        let unsent = self.look_unsent(dir);
         Some(Profile { id, dir: dir.to_owned(), label: card.label, unsent, is_wiped })
+    }
+
+    /// What the counts say, those of stores that were set aside included; `None` when some are missing.
+    fn look_unsent(&self, dir: &Path) -> Option<Unsent> {
+        let is_begun = self.files().exists(&dir.join(crate::store::FILE));
+        let mut unsent = match Unsent::read(self.files(), dir) {
+            None if is_begun => return None,
+            unsent => unsent.unwrap_or_default(),
+        };
+        for path in self.files().list(dir).ok()? {
+            let Some(stem) = name_of(&path).strip_suffix(crate::store::FILE) else { continue };
+            if stem.starts_with(crate::store::KEPT) {
+                let counts = dir.join(format!("{stem}{}", crate::summary::FILE));
+                unsent = unsent.with(Unsent::read_file(self.files(), &counts)?);
+            }
+        }
+        Some(unsent)
     }
 
     fn files(&self) -> &dyn Files {
@@ -290,6 +309,9 @@ mod tests {
         std::fs::write(anna.dir.join("fieldsync.db"), [7; 4_096]).unwrap();
 
         assert!(matches!(profiles.remove(&anna.id, None), Err(Error::StillHolds { .. })));
+        assert_eq!(profiles.list().unwrap()[0].unsent, Some(Unsent { pending: 1, refused: 0, blobs: 0 }));
+        Device::open(Config { start_over: true, ..Config::new(&anna.dir) }).unwrap().close();
+        assert!(matches!(profiles.remove(&anna.id, None), Err(Error::StillHolds { .. })), "nobody brought it over yet");
         profiles.remove(&anna.id, Some(Unsent { pending: 1, refused: 0, blobs: 0 })).unwrap();
     }
 

@@ -39,6 +39,24 @@ impl Unsent {
         *self == Self::default()
     }
 
+    /// Both together.
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self {
+            pending: self.pending.saturating_add(other.pending),
+            refused: self.refused.saturating_add(other.refused),
+            blobs: self.blobs.saturating_add(other.blobs),
+        }
+    }
+
+    /// What is left when `other` is taken out.
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self {
+            pending: self.pending.saturating_sub(other.pending),
+            refused: self.refused.saturating_sub(other.refused),
+            blobs: self.blobs.saturating_sub(other.blobs),
+        }
+    }
+
     pub(crate) fn of(connection: &Connection) -> Result<Self, Error> {
         Ok(Self {
             pending: store::pending::count(connection)?,
@@ -50,7 +68,12 @@ impl Unsent {
 
     /// What the file beside the store says; `None` when it is not there or cannot be read.
     pub(crate) fn read(files: &dyn Files, dir: &Path) -> Option<Self> {
-        let bytes = files.read(&dir.join(FILE), 0, BYTES_MAX).ok()?;
+        Self::read_file(files, &dir.join(FILE))
+    }
+
+    /// Like [`Unsent::read`], of a file under another name.
+    pub(crate) fn read_file(files: &dyn Files, file: &Path) -> Option<Self> {
+        let bytes = files.read(file, 0, BYTES_MAX).ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 

@@ -15,6 +15,7 @@ mod on_site;
 mod photo;
 mod refused;
 mod restored;
+mod salvaged;
 mod scope;
 mod signed;
 mod taken_away;

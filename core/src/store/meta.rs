@@ -45,6 +45,8 @@ pub(crate) const ROOT: &str = "root";
 pub(crate) const PERSON_NAME: &str = "person_name";
 /// How many provisional order numbers this device has given.
 pub(crate) const PROVISIONAL: &str = "provisional";
+/// Names of the stores that were set aside and brought over.
+pub(crate) const SALVAGED: &str = "salvaged";
 /// Whether the office asked for a wipe, so that what is here is being handed over.
 pub(crate) const WIPING: &str = "wiping";
 /// Where the office is.

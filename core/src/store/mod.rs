@@ -15,9 +15,10 @@ pub(crate) mod piece;
 pub(crate) mod record;
 pub(crate) mod repair;
 
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -122,6 +123,11 @@ impl Store {
         self.note_damage(result)
     }
 
+    /// Opens a database that was set aside, to read it.
+    pub(crate) fn look_into(&self, file: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+        self.place.connect(file, flags)
+    }
+
     /// Waits for what is under way, then closes every connection and lets go of every file. Until [`Store::resume`],
     /// calls fail with [`Error::Paused`].
     pub(crate) fn pause(&self) -> Result<(), Error> {
@@ -177,6 +183,7 @@ impl Store {
             lock(&self.readers).clear();
             lock(&self.writer).take();
             lock(&self.hold).take();
+            self.place.forget_key();
         }
         Ok(())
     }

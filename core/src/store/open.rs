@@ -1,6 +1,7 @@
 //! Opening: pragmas, migrations, and what happens to a file that is not what it should be.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -8,6 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 use crate::config::Config;
 use crate::error::Error;
 use crate::files::{Files, Hold, Medium};
+use crate::key::{Key, KeyError, KeyProvider};
+use crate::summary::Unsent;
 
 mod embedded {
     refinery::embed_migrations!("src/store/migrations");
@@ -23,6 +26,10 @@ pub(crate) const KEPT: &str = "damaged-";
 const SUSPECT: &str = "suspect";
 /// Left in the folder of a device that was wiped.
 pub(crate) const WIPED: &str = "wiped";
+/// Recognises the key of an encrypted store.
+const KEY_CHECK: &str = "key-check";
+/// How a database in plain text begins.
+const PLAIN: &[u8] = b"SQLite format 3\0";
 /// Locked by whoever has the store open.
 const HOLD: &str = "lock";
 /// The first SQLite without the WAL reset defect.
@@ -34,11 +41,19 @@ const STATEMENTS_KEPT: usize = 128;
 pub(super) struct Place {
     dir: PathBuf,
     medium: Medium,
+    key: Option<Arc<dyn KeyProvider>>,
+    /// While the store is open: a key store takes its time.
+    known: Mutex<Option<Key>>,
 }
 
 impl Place {
     pub(super) fn of(config: &Config) -> Self {
-        Self { dir: config.dir.clone(), medium: config.medium.clone() }
+        Self {
+            dir: config.dir.clone(),
+            medium: config.medium.clone(),
+            key: config.key.clone(),
+            known: Mutex::default(),
+        }
     }
 
     /// Holds the folder for this opening, until the guard is dropped or the process ends.
@@ -70,6 +85,7 @@ impl Place {
             }
             self.files().remove(&self.dir.join(WIPED))?;
         }
+        self.find_key(now_ms, start_over)?;
         if !self.files().exists(&self.file("")) {
             if self.has_log()? {
                 // SQLite would throw this log away, and with it work that was acknowledged.
@@ -90,10 +106,65 @@ impl Place {
         }
     }
 
+    /// Finds the key and compares it with the one the store was made with.
+    fn find_key(&self, now_ms: i64, start_over: bool) -> Result<(), Error> {
+        let check = self.dir.join(KEY_CHECK);
+        let made_with = match self.files().exists(&check) {
+            true => Some(self.files().read(&check, 0, 64)?),
+            false => None,
+        };
+        let unsent = || Unsent::read(self.files(), &self.dir);
+        let key = match &self.key {
+            Some(provider) => match Key::of(provider.as_ref()) {
+                Ok(_) if !cfg!(feature = "encryption") => return Err(Error::CannotEncrypt),
+                Ok(key) => Some(key),
+                Err(KeyError::Lost) => return Err(Error::KeyLost { unsent: unsent() }),
+                Err(error) => return Err(Error::KeyUnavailable(error)),
+            },
+            None => None,
+        };
+        let wanted = key.as_ref().map(Key::check);
+        let is_same = wanted.as_deref().map(str::as_bytes) == made_with.as_deref();
+        if !is_same {
+            let is_begun = self.files().exists(&self.file(""));
+            if is_begun && !start_over {
+                let is_plain = self.files().read(&self.file(""), 0, PLAIN.len())? == PLAIN;
+                return Err(if is_plain { Error::NotEncrypted } else { Error::WrongKey { unsent: unsent() } });
+            }
+            if is_begun {
+                self.set_aside(now_ms)?;
+            }
+            match &wanted {
+                Some(wanted) => {
+                    let draft = self.dir.join(format!("{KEY_CHECK}.new"));
+                    self.files().write(&draft, wanted.as_bytes())?;
+                    self.files().rename(&draft, &check)?;
+                }
+                None => self.files().remove(&check)?,
+            }
+        }
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = key;
+        Ok(())
+    }
+
+    /// Opens a database of this store.
+    pub(super) fn connect(&self, path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+        let connection = self.medium.connect(path, flags)?;
+        if let Some(key) = self.known.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            key.unlock(&connection)?;
+        }
+        Ok(connection)
+    }
+
+    /// Forgets the key until the store is opened again.
+    pub(super) fn forget_key(&self) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Opens a reader of an open store.
     pub(super) fn reader(&self) -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = self.medium.connect(&self.file(""), flags)?;
+        let connection = self.connect(&self.file(""), flags)?;
         configure(&connection)?;
         Ok(connection)
     }
@@ -107,7 +178,7 @@ impl Place {
 
     fn prepare(&self, is_suspect: bool) -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = self.medium.connect(&self.file(""), flags)?;
+        let mut connection = self.connect(&self.file(""), flags)?;
         configure(&connection)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         if is_suspect {
@@ -135,6 +206,11 @@ impl Place {
                 self.files().rename(&file, &self.dir.join(format!("{stem}-{FILE}{suffix}")))?;
             }
         }
+        // What was unsent is known from these when nothing else can be read.
+        let counts = self.dir.join(crate::summary::FILE);
+        if self.files().exists(&counts) {
+            self.files().rename(&counts, &self.dir.join(format!("{stem}-{}", crate::summary::FILE)))?;
+        }
         let _ = self.files().remove(&self.dir.join(SUSPECT));
         let kept_at = self.kept()?.unwrap_or_else(|| self.dir.clone());
         tracing::error!("the store is damaged and was set aside");
@@ -145,7 +221,7 @@ impl Place {
     fn kept(&self) -> Result<Option<PathBuf>, Error> {
         let is_kept = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with(KEPT) && !name.ends_with("-shm")
+            name.starts_with(KEPT) && name.contains(FILE) && !name.ends_with("-shm")
         };
         Ok(self.files().list(&self.dir)?.into_iter().filter(is_kept).max())
     }
@@ -161,11 +237,18 @@ impl Place {
     }
 
     fn destroy_files(&self) -> Result<(), Error> {
+        if let Some(provider) = &self.key
+            && let Err(error) = provider.destroy()
+        {
+            tracing::error!(%error, "failed to destroy the key of a wiped store");
+        }
         let blobs = self.dir.join(crate::device::BLOBS);
         let in_blobs = if self.files().exists(&blobs) { self.files().list(&blobs)? } else { Vec::new() };
         let beside = self.files().list(&self.dir)?.into_iter().filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with(FILE) || name.starts_with(KEPT) || [SUSPECT, crate::summary::FILE].contains(&name)
+            name.starts_with(FILE)
+                || name.starts_with(KEPT)
+                || [SUSPECT, KEY_CHECK, crate::summary::FILE].contains(&name)
         });
         for file in in_blobs.into_iter().chain(beside) {
             self.files().remove(&file)?;
@@ -248,12 +331,11 @@ fn refuse_newer(connection: &Connection) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::*;
 
     fn place(dir: &Path) -> Place {
-        Place { dir: dir.to_owned(), medium: Medium::default() }
+        Place { dir: dir.to_owned(), medium: Medium::default(), key: None, known: Mutex::default() }
     }
 
     fn open(dir: &Path, now_ms: i64, start_over: bool) -> Result<Connection, Error> {

@@ -5,7 +5,7 @@
 //! follow re-stamped dots; that goes for versions, too, that screens opened before and present later. The worst that
 //! can come of it is one conflict too many, never one edit too few.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fieldsync_protocol::exchange::SentDot;
 use fieldsync_protocol::version::Dot;
@@ -14,7 +14,9 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use crate::edit::Context;
+use crate::enrol;
 use crate::error::Error;
+use crate::salvage::Found;
 use crate::store::record::Work;
 use crate::store::{self, meta};
 
@@ -169,6 +171,61 @@ pub(super) fn conclude(work: &mut Work<'_>, new: ReplicaId) -> Result<(), Error>
     finish(work, &restamp)
 }
 
+/// Takes over what was found in a store that was set aside, as pending edits of a new replica id. Which of the old dots
+/// the office has is asked before anything is pushed. Gives back what cannot be placed: edits of a record on which this
+/// store has unsent work, of which the kind is not known, or whose counters stand for two dots.
+pub(crate) fn adopt(
+    work: &mut Work<'_>,
+    new: ReplicaId,
+    found: &Found,
+) -> Result<Vec<(RecordId, Option<String>, Edit)>, Error> {
+    if found.pending.is_empty() {
+        return Ok(Vec::new());
+    }
+    doubt(work, new)?;
+    let mut taken: BTreeSet<RecordId> = store::pending::records(work.tx, usize::MAX >> 1)?.into_iter().collect();
+    taken.extend(store::asked::all(work.tx)?.into_keys());
+    let mut dots: BTreeMap<(RecordId, u64), BTreeSet<Dot>> = BTreeMap::new();
+    let pending = found.pending.iter().map(|(id, _, edit)| (*id, edit.dot));
+    for (id, dot) in pending.chain(found.sent.iter().map(|sent| (sent.record, sent.dot))) {
+        dots.entry((id, dot.counter)).or_default().insert(dot);
+    }
+    taken.extend(dots.iter().filter(|(_, dots)| dots.len() > 1).map(|((id, _), _)| *id));
+    taken.extend(found.pending.iter().filter(|(_, kind, _)| kind.is_none()).map(|(id, ..)| *id));
+    let old = found.replica.unwrap_or(new);
+    let mut restamp = Restamp {
+        old,
+        new,
+        tops: found.tops.clone(),
+        known: BTreeMap::new(),
+        moved: BTreeMap::new(),
+        back: BTreeMap::new(),
+    };
+    for ((id, counter), dots) in &dots {
+        restamp.moved.entry(*id).or_default().extend(dots.iter().map(|dot| (*dot, *counter)));
+    }
+    let mut unplaced = Vec::new();
+    for (id, kind, edit) in &found.pending {
+        let Some(kind) = kind.as_ref().filter(|_| !taken.contains(id)) else {
+            unplaced.push((*id, kind.clone(), edit.clone()));
+            continue;
+        };
+        work.ensure(kind, *id)?;
+        store::asked::add(work.tx, &SentDot { record: *id, dot: edit.dot, content: edit.content() })?;
+        let (dot, context) = (restamp.dot(*id, edit.dot), restamp.cap(*id, &edit.context));
+        store::pending::add(work.tx, *id, &Edit { dot, context, ..edit.clone() }, None)?;
+    }
+    for sent in found.sent.iter().filter(|sent| !taken.contains(&sent.record)) {
+        store::asked::add(work.tx, sent)?;
+    }
+    for (id, moved) in restamp.moved.iter().filter(|(id, _)| !taken.contains(id)) {
+        work.set_counter(*id, moved.iter().map(|(_, counter)| *counter).max().unwrap_or(0))?;
+        work.recompute(*id)?;
+    }
+    meta::set(work.tx, meta::EPOCH, &0_u64)?;
+    Ok(unplaced)
+}
+
 fn begin(work: &Work<'_>, new: ReplicaId) -> Result<Restamp, Error> {
     let old: ReplicaId = meta::get(work.tx, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?;
     let tops = tops(work.tx, old)?;
@@ -187,9 +244,19 @@ fn finish(work: &mut Work<'_>, restamp: &Restamp) -> Result<(), Error> {
     meta::set(work.tx, meta::FLOOR, &floor)?;
     let pending = store::pending::places(work.tx)?;
     store::pending::clear(work.tx)?;
+    // Work that was brought over from another store was stamped by another device. As long as the office is asked about
+    // it, it stays what it was; a new dot is this device's own.
+    let device = match store::asked::is_any(work.tx)? {
+        true => None,
+        false => enrol::identity(work.tx)?.map(|identity| identity.device),
+    };
     for (id, edit, place) in pending {
         let (dot, context) = (restamp.dot(id, edit.dot), restamp.cap(id, &edit.context));
-        store::pending::add(work.tx, id, &Edit { dot, context, ..edit }, Some(place))?;
+        let mut stamp = edit.stamp.clone();
+        if dot.replica == restamp.new && device.is_some() {
+            stamp.device = device;
+        }
+        store::pending::add(work.tx, id, &Edit { dot, context, stamp, ..edit }, Some(place))?;
     }
     for (id, moved) in &restamp.moved {
         work.set_counter(*id, moved.iter().map(|(_, counter)| *counter).max().unwrap_or(0))?;
