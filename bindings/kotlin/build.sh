@@ -6,17 +6,24 @@ ROOT=$(cd ../.. && pwd)
 OUT=$HERE/target
 PROFILE=debug
 CARGO_OUT=${CARGO_TARGET_DIR:-$ROOT/target}
-PARTS=(library jvm style)
+PARTS=(library jvm sample android shrink aar style)
 
 usage() {
     cat <<'HELP'
 Usage: bindings/kotlin/build.sh [PART...]
 
-Needs Rust, a C compiler, JDK 17 and Maven. Without names it runs every part.
+Needs Rust, a C compiler, JDK 17 and Maven; for Android also aapt2 (Debian: aapt). Without names it runs every part up
+to `style`.
 
   library     the engine, a server to test against, and the generated half of the bridge, into target/
   jvm         the JVM package and its tests against the real server
+  sample      the sample plays a job through, from a folder of its own
+  android     the Android package: real framework classes of API 26 and 35, API level, Robolectric on SDK 26, 34 and 35
+  shrink      the consumer rules: R8 shrinks a program, it runs; without any of the rules it does not
+  aar         the AAR, made twice, byte for byte the same
   style       ktlint on what is written by hand
+
+  install     a release build of the JVM package into the local Maven repository, for docs/INTEGRATING.md
 HELP
 }
 
@@ -42,6 +49,13 @@ tool() {
             "-Dmdep.outputFile=$list" >&2
     fi
     cat "$list"
+}
+
+# One artifact from the Maven repository into a folder: fetch GROUP:ARTIFACT:VERSION FOLDER
+fetch() {
+    local name=${1#*:}
+    [ -s "$2/${name/:/-}.jar" ] || mvn --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+        "-Dartifact=$1" "-DoutputDirectory=$2"
 }
 
 part_library() {
@@ -77,12 +91,114 @@ counted() {
 
 part_jvm() {
     rm -rf jvm/target/surefire-reports
-    maven jvm package
+    # Installed, because the other modules and the sample take it from the Maven repository as an app does. The part
+    # `install` puts a release build in its place.
+    maven .,jvm install
     counted jvm 1
+}
+
+part_sample() {
+    # As an app would: the sample's folder alone, and the package from the Maven repository.
+    local work
+    work=$(mktemp -d)
+    cp -r sample/pom.xml sample/src "$work/"
+    tools/play-sample.sh "$work" "$OUT/native"
+    rm -rf "$work"
+}
+
+# What Maven resolves and puts on no classpath: the classes of AARs, and the resources WorkManager asks for.
+aars() {
+    local to=$OUT/aars from
+    [ -s "$to/app.ap_" ] && return
+    rm -rf "$to" && mkdir -p "$to/in" "$to/classes" "$to/assets" "$to/java"
+    mvn --quiet --file tools/aars.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+        -DincludeTypes=aar "-DoutputDirectory=$to/in"
+    for from in "$to"/in/*.aar; do
+        unzip -qo "$from" classes.jar -d "$to"
+        (cd "$to/classes" && unzip -qo ../classes.jar)
+    done
+    unzip -qo "$to"/in/work-runtime-*.aar 'res/*' -d "$to/work"
+    aapt2 compile --dir "$to/work/res" -o "$to/work.flata"
+    # Linked against 14: aapt2 as Debian has it cannot read the resource table of 15.
+    aapt2 link -I "$OUT/frameworks/android-all-instrumented-14-robolectric-10818077-i7.jar" \
+        --manifest tools/work/AndroidManifest.xml --java "$to/java" --extra-packages androidx.work \
+        --output-text-symbols "$to/R.txt" --auto-add-overlay -o "$to/app.ap_" -R "$to/work.flata" 2>/dev/null
+    javac --release 11 -d "$to/classes" "$to/java/androidx/work/R.java"
+    jar --create --no-manifest --file "$to/aars.jar" -C "$to/classes" .
+}
+
+part_android() {
+    command -v aapt2 >/dev/null || fail "needs aapt2 (Debian: apt-get install aapt)"
+    local version
+    for version in 8.0.0_r4-robolectric-r1-i7 14-robolectric-10818077-i7 15-robolectric-13954326-i7; do
+        fetch "org.robolectric:android-all-instrumented:$version" "$OUT/frameworks"
+    done
+    aars
+    rm -rf robolectric/target/surefire-reports android/target/classes api26/target/classes
+    maven android,api26,robolectric package
+    counted robolectric 3
+}
+
+r8() { java -cp "$(tool r8)" com.android.tools.r8."$@"; }
+
+# What is shrunk together with the library.
+runtime() {
+    local list=$OUT/tools/runtime.classpath
+    [ -s "$list" ] || maven smoke org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath \
+        -DincludeScope=runtime -DexcludeGroupIds=com.fieldsync "-Dmdep.outputFile=$list" >&2
+    tr ':' '\n' <"$list"
+}
+
+# Shrinks the smoke program with the rules in a file and runs it: shrunk_runs RULES
+shrunk_runs() {
+    local to=$OUT/shrink
+    printf -- '-keep class SmokeKt { public static void main(java.lang.String[]); }\n' >"$to/app.pro"
+    r8 R8 --classfile --release --lib "${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}" \
+        --output "$to/min.jar" --pg-conf "$to/app.pro" --pg-conf "$1" \
+        smoke/target/fieldsync-smoke-0.1.0.jar jvm/target/fieldsync-0.1.0.jar $(runtime) >"$to/r8.log" 2>&1 || return
+    rm -rf "$to/store"
+    java "-Djna.library.path=$OUT/native" -cp "$to/min.jar" SmokeKt "$to/store" >"$to/run.log" 2>&1 && grep -q 'SMOKE OK' "$to/run.log"
+}
+
+part_shrink() {
+    local rule number
+    mkdir -p "$OUT/shrink"
+    maven smoke package
+    shrunk_runs aar/proguard.txt || fail "the shrunk program does not run: $(cat "$OUT/shrink/run.log" "$OUT/shrink/r8.log" | head -20)"
+    echo "kotlin: shrunk with the rules it runs"
+    for number in $(grep -n '^-keep' aar/proguard.txt | cut -d: -f1); do
+        sed "${number}d" aar/proguard.txt >"$OUT/shrink/less.pro"
+        rule=$(sed -n "${number}p" aar/proguard.txt)
+        ! shrunk_runs "$OUT/shrink/less.pro" || fail "it runs without this rule, so the rule is not needed: $rule"
+        echo "kotlin: without '$rule' it does not"
+    done
+}
+
+part_aar() {
+    [ -d android/target/classes/com ] || maven android package
+    tools/pack-aar.sh "$OUT/fieldsync.aar"
+    tools/pack-aar.sh "$OUT/again.aar"
+    cmp "$OUT/fieldsync.aar" "$OUT/again.aar" || fail "the same AAR twice is not the same"
+    rm "$OUT/again.aar"
+    if command -v aapt2 >/dev/null; then
+        fetch org.robolectric:android-all-instrumented:14-robolectric-10818077-i7 "$OUT/frameworks"
+        local resources=$OUT/aar.flata
+        aapt2 compile --dir aar/res -o "$resources"
+        aapt2 link -I "$OUT/frameworks/android-all-instrumented-14-robolectric-10818077-i7.jar" \
+            --manifest aar/AndroidManifest.xml -o "$OUT/aar.ap_" -R "$resources" --auto-add-overlay 2>/dev/null \
+            || fail "the AAR's manifest or resources do not link"
+        rm -f "$resources" "$OUT/aar.ap_"
+    fi
+    unzip -l "$OUT/fieldsync.aar" | tail -n +4
 }
 
 part_style() {
     java -cp "$(tool ktlint)" com.pinterest.ktlint.Main --relative '*/src/**/*.kt' 'harness/*.kt'
+}
+
+part_install() {
+    PROFILE=release part_library
+    maven .,jvm install -DskipTests
 }
 
 for part in "$@"; do
