@@ -28,7 +28,9 @@ let package = Package(
             linkerSettings: engineLibrary
         ),
         .target(name: "Fieldsync", dependencies: ["FieldsyncCore"]),
-        .testTarget(name: "FieldsyncTests", dependencies: ["Fieldsync", "Independent", "Harness", "Phone"]),
+        // A technician's day in a terminal: what docs/INTEGRATING.md ends with.
+        .executableTarget(name: "Technician", dependencies: ["Fieldsync"], path: "sample"),
+        .testTarget(name: "FieldsyncTests", dependencies: ["Fieldsync", "Independent", "Harness", "Phone", "Technician"]),
         // A real office as a process, and a wire to it that can be held and cut.
         .target(name: "Harness", path: "Tests/Harness"),
         // An app of its own process, to be killed.

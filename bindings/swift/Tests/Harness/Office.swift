@@ -102,16 +102,21 @@ public final class Office: @unchecked Sendable {
     public func orders(_ count: Int, for technician: UUID) throws {
         let file = folder.appendingPathComponent("orders.csv")
         let rows = (1...count).map { "N-\($0);Customer \($0);Site \($0);Excavator \($0);hydraulic pump \($0) leaks" }
-        let all = ["order number;customer;site;asset;problem"] + rows
-        try all.joined(separator: "\n").write(to: file, atomically: true, encoding: .utf8)
+        let lines = ["order number;customer;site;asset;problem"] + rows
+        try lines.joined(separator: "\n").write(to: file, atomically: true, encoding: .utf8)
         let before = try board()
         try command("import", file.path)
         let found = try board().subtracting(before)
         guard found.count == count else { throw Failure("of \(count) orders the board shows \(found.count)") }
         let name = technician.uuidString.lowercased()
-        for order in found {
-            try post("/jobs/\(order)/dispatch", [("technician", name), ("version", ""), ("start", "")])
+        let all = Array(found)
+        let failures = Failures()
+        DispatchQueue.concurrentPerform(iterations: all.count) { place in
+            failures.collect {
+                _ = try self.post("/jobs/\(all[place])/dispatch", [("technician", name), ("version", ""), ("start", "")])
+            }
         }
+        try failures.rethrow()
     }
 
     /// The ids of all work orders.
@@ -152,4 +157,16 @@ public final class Office: @unchecked Sendable {
         guard let id = UUID(uuidString: String(text.prefix(36))) else { throw Failure("no id: \(text)") }
         return id
     }
+}
+
+/// Keeps the first failure of work done side by side.
+private final class Failures: @unchecked Sendable {
+    private let lock = NSLock()
+    private var first: (any Error)?
+
+    func collect(_ work: () throws -> Void) {
+        do { try work() } catch { lock.withLock { first = first ?? error } }
+    }
+
+    func rethrow() throws { if let first { throw first } }
 }
