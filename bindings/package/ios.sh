@@ -36,9 +36,14 @@ if [ "$text" = no ]; then
 fi
 
 target=$(cargo metadata --locked --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-cargo build --locked --quiet -p fieldsync-ffi --features bindgen
 # The shipped library is stripped and says nothing about itself, so the code is generated from one for this computer.
-host=$(ls "$target"/debug/libfieldsync_ffi.so "$target"/debug/libfieldsync_ffi.dylib 2>/dev/null | head -1)
+if [ "$text" = yes ]; then
+    host=$target/debug/libfieldsync_ffi.so
+else
+    cargo build --locked --quiet -p fieldsync-ffi --features bindgen
+    host=$target/debug/libfieldsync_ffi.dylib
+fi
+[ -e "$host" ] || fail "needs the library: bindings/swift/generate.sh"
 
 generate() { # generate OPTION... FOLDER
     (cd bindings && "$target/debug/uniffi-bindgen-swift" "${@:1:$#-1}" "$host" "${!#}")

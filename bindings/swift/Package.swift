@@ -20,7 +20,7 @@ let package = Package(
     products: [.library(name: "Fieldsync", targets: ["Fieldsync"])],
     targets: [
         engine,
-        // Generated. Its asynchronous callbacks do not compile in Swift 6 mode, see the README; everything else does.
+        // Generated, in Swift 5 mode: an asynchronous callback in it would not compile in Swift 6 mode.
         .target(
             name: "FieldsyncCore",
             dependencies: ["fieldsync_ffiFFI"],
@@ -30,7 +30,9 @@ let package = Package(
         .target(name: "Fieldsync", dependencies: ["FieldsyncCore"]),
         // A technician's day in a terminal: what docs/INTEGRATING.md ends with.
         .executableTarget(name: "Technician", dependencies: ["Fieldsync"], path: "sample"),
-        .testTarget(name: "FieldsyncTests", dependencies: ["Fieldsync", "Independent", "Harness", "Phone", "Technician"]),
+        // To copy into an app; what is Apple's alone is only read as Swift on other systems.
+        .target(name: "Recipes", dependencies: ["Fieldsync"], path: "recipes"),
+        .testTarget(name: "FieldsyncTests", dependencies: ["Fieldsync", "Independent", "Harness", "Phone", "Technician", "Recipes"]),
         // A real office as a process, and a wire to it that can be held and cut.
         .target(name: "Harness", path: "Tests/Harness"),
         // An app of its own process, to be killed.

@@ -19,7 +19,8 @@ cargo build --locked --quiet -p fieldsync --example technician
 
 put() { # put FILE FOLDER/NAME, unless it is there
     mkdir -p "$(dirname "$2")"
-    cmp -s "$1" "$2" || cp "$1" "$2"
+    # Never written over: a process that runs may have it mapped.
+    cmp -s "$1" "$2" || { cp "$1" "$2.new" && mv "$2.new" "$2"; }
 }
 
 fresh=$(mktemp -d)

@@ -48,9 +48,9 @@ bindings/swift/toolchain.sh bash -euc '
     swiftc -o look look.swift
     ./look fieldsync_ffiFFI.xcframework Sources/Fieldsync/PrivacyInfo.xcprivacy
     headers=fieldsync_ffiFFI.xcframework/ios-arm64/Headers
-    swiftc -swift-version 5 -parse-as-library -I "$headers" -emit-module -module-name FieldsyncCore \
+    swiftc -swift-version 5 -package-name fieldsync -parse-as-library -I "$headers" -emit-module -module-name FieldsyncCore \
         -emit-module-path FieldsyncCore.swiftmodule Sources/FieldsyncCore/FieldsyncCore.swift
-    swiftc -swift-version 6 -parse-as-library -I "$headers" -I . -typecheck Sources/Fieldsync/*.swift
+    swiftc -swift-version 6 -package-name fieldsync -parse-as-library -I "$headers" -I . -typecheck Sources/Fieldsync/*.swift
     swift package --package-path . describe >description
     grep -q "Name: fieldsync_ffiFFI" description
 ' _ "$OUT"

@@ -61,17 +61,28 @@ set_up() {
     mv "$part" "$FOLDER"
 }
 
-# Runs a shell command inside a folder: enter FOLDER WHERE COMMAND. The namespace takes mounts and processes with it.
+# Runs a shell command inside a folder, and ends it with this script: enter FOLDER WHERE COMMAND.
 enter() {
+    local child status=0
+    inside "$@" <&0 &
+    child=$!
+    trap 'kill -KILL "$child"' INT TERM HUP
+    wait "$child" || status=$?
+    trap - INT TERM HUP
+    return "$status"
+}
+
+# The namespaces take mounts and processes with them.
+inside() {
     mkdir -p "$1$PROJECT" "$1$PWD"
-    unshare --mount --propagation private --pid --fork --kill-child -- bash -euc '
+    exec unshare --mount --propagation private --pid --fork --kill-child -- bash -euc '
         mount -t proc proc "$1/proc"
         mount --bind /dev "$1/dev"
         mount --bind "$4" "$1$4"
         [ "$4" = "$5" ] || [ "${5#"$4"/}" != "$5" ] || mount --bind "$5" "$1$5"
-        shift_env=(HOME=/root PATH=/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive)
-        while IFS= read -r line; do shift_env+=("$line"); done < <(env | grep "^FIELDSYNC_" || true)
-        exec chroot "$1" env -i "${shift_env[@]}" bash -c "cd \"\$1\" && $3" _ "$2"
+        settings=(HOME=/root PATH=/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive)
+        while IFS= read -r line; do settings+=("$line"); done < <(env | grep "^FIELDSYNC[A-Z_]*=" || true)
+        exec chroot "$1" env -i "${settings[@]}" bash -c "cd \"\$1\" && $3" _ "$2"
     ' _ "$1" "$2" "$3" "$PROJECT" "$PWD"
 }
 

@@ -1,5 +1,7 @@
+import Fieldsync
 import Foundation
 import Harness
+import Recipes
 import Testing
 
 extension TheEngine {
@@ -33,6 +35,24 @@ extension TheEngine {
             #expect(try technician("job", number).contains("verified, counter-signed by the office"))
             #expect(try office.page(of: order).contains("Li Wei"))
             #expect(throws: Failure.self) { try technician("job", "WO-999999") }
+        }
+    }
+
+    @Suite struct TheRecipes {
+        @Test func inTheBackgroundItSyncsAndLetsGoOfTheStore() async throws {
+            let office = try Office()
+            let anna = try office.technician("Anna Berg")
+            let folder = try temporaryFolder("recipes")
+            defer { remove(folder) }
+            let device = try openDevice(in: folder)
+            defer { try? device.shutdown() }
+            try await device.enrol(serverUrl: office.url, code: office.code(for: anna), deviceName: "a phone")
+            #expect(await syncInBackground(device))
+            #expect { try device.status() } throws: { ($0 as? FieldsyncError)?.code == "paused" }
+            try device.resume()
+            #expect(try device.status().agrees == true)
+            office.close()
+            #expect(await !syncInBackground(device))
         }
     }
 }
