@@ -3,7 +3,7 @@
 #
 # Sources/FieldsyncCore and Sources/fieldsync_ffiFFI, from the library itself, and in .tools/swift the library and the
 # programs that the tests run: the server and the technician's device in a terminal. Files that did not change keep their
-# time, so that Swift builds only what it must.
+# time, so that Swift builds only what it must. With FIELDSYNC_PROFILE=release everything is built for speed, for figures.
 set -euo pipefail
 
 PACKAGE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -12,10 +12,12 @@ OUT=$PROJECT/.tools/swift
 cd "$PROJECT"
 
 target=$(cargo metadata --locked --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+profile=${FIELDSYNC_PROFILE:-dev}
+built=$target/${profile/#dev/debug}
 # The hooks make a panic on purpose, for the tests. The library for phones is built without them.
-cargo build --locked --quiet -p fieldsync-ffi --features bindgen,test-hooks
-cargo build --locked --quiet -p fieldsync-server --bin fieldsync-server
-cargo build --locked --quiet -p fieldsync --example technician
+cargo build --locked --quiet --profile "$profile" -p fieldsync-ffi --features bindgen,test-hooks
+cargo build --locked --quiet --profile "$profile" -p fieldsync-server --bin fieldsync-server
+cargo build --locked --quiet --profile "$profile" -p fieldsync --example technician
 
 put() { # put FILE FOLDER/NAME, unless it is there
     mkdir -p "$(dirname "$2")"
@@ -25,11 +27,11 @@ put() { # put FILE FOLDER/NAME, unless it is there
 
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
-(cd bindings && "$target/debug/uniffi-bindgen" generate "$target/debug/libfieldsync_ffi.so" \
+(cd bindings && "$built/uniffi-bindgen" generate "$built/libfieldsync_ffi.so" \
     --language swift --out-dir "$fresh" --no-format)
 put "$fresh/FieldsyncCore.swift" "$PACKAGE/Sources/FieldsyncCore/FieldsyncCore.swift"
 put "$fresh/fieldsync_ffiFFI.h" "$PACKAGE/Sources/fieldsync_ffiFFI/fieldsync_ffiFFI.h"
 put "$fresh/fieldsync_ffiFFI.modulemap" "$PACKAGE/Sources/fieldsync_ffiFFI/module.modulemap"
-put "$target/debug/libfieldsync_ffi.so" "$OUT/lib/libfieldsync_ffi.so"
-put "$target/debug/fieldsync-server" "$OUT/bin/fieldsync-server"
-put "$target/debug/examples/technician" "$OUT/bin/technician"
+put "$built/libfieldsync_ffi.so" "$OUT/lib/libfieldsync_ffi.so"
+put "$built/fieldsync-server" "$OUT/bin/fieldsync-server"
+put "$built/examples/technician" "$OUT/bin/technician"
