@@ -31,6 +31,10 @@ pub struct OpenOptions {
     /// an app may hand in instead. Without either, a copied store is noticed by the office alone, at its next sync.
     #[uniffi(default)]
     pub anchor_file: Option<String>,
+    /// Bytes that photos and files may take; 0 stands for 1 GiB. Beyond it, what the office has and was not used for longest
+    /// is let go and fetched again when it is asked for. What is not yet at the office always stays.
+    #[uniffi(default)]
+    pub photo_quota_bytes: i64,
     /// Threads that do network work, 1 to 8. A notification extension with little memory takes 1.
     #[uniffi(default = 2)]
     pub worker_threads: u8,
@@ -70,6 +74,9 @@ impl Device {
                 (None, Some(file)) => Some(Arc::new(FileAnchor::new(file))),
                 (None, None) => None,
             };
+            if let Ok(quota @ 1..) = u64::try_from(options.photo_quota_bytes) {
+                config.blob_quota = quota;
+            }
             config.runtime = Some(runtime.handle().clone());
             let engine = fieldsync::Device::open(config)?;
             Ok(Arc::new(Self { engine, runtime }))

@@ -59,7 +59,7 @@ pub use page::{
 pub use photo::{PhotoFile, UploadState};
 pub use profiles::{Profile, Profiles, Unsent};
 pub use runtime::CancelHandle;
-pub use support::Diagnostics;
+pub use support::{CheckReport, DamagedEdit, Diagnostics};
 pub use sync::{Ended, Merged, NeedsPerson, NotAccepted, SyncObserver, SyncPhase, SyncProgress, SyncReceipt};
 pub use values::{Activity, Attribution, Author, Charge, Field, Outcome, Priority, TextField, VisitStep};
 pub use work::{

@@ -153,6 +153,10 @@ pub struct SyncReceipt {
     pub round_trips: u32,
     /// Requests that had to be sent again.
     pub repeats: u32,
+    /// Own entries found not to be what was entered, set aside and sent to nobody; see `damaged`.
+    pub damaged: u32,
+    /// Records of this device that were erased for privacy.
+    pub erased: u32,
     /// Whether both sides hold the same, by fingerprint; none when the sync did not get that far.
     pub agrees: Option<bool>,
     /// The receipt in words, for a screen or for support: a line each, no ids, no content.
@@ -244,6 +248,8 @@ impl From<Receipt> for SyncReceipt {
             bytes_down: signed(receipt.bytes_down),
             round_trips: receipt.round_trips,
             repeats: receipt.repeats,
+            damaged: receipt.damaged,
+            erased: receipt.erased,
             agrees: receipt.agrees,
             text,
         }

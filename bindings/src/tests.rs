@@ -51,6 +51,7 @@ fn options(dir: String) -> OpenOptions {
         allow_insecure: false,
         start_over: false,
         anchor_file: None,
+        photo_quota_bytes: 0,
         worker_threads: 2,
     }
 }
