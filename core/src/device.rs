@@ -57,6 +57,14 @@ impl Device {
     /// open elsewhere. [`Error::Anchor`] when it cannot be told whether the store is a copy. [`Error::StorageFull`],
     /// [`Error::File`] and [`Error::Storage`] when the disk does not do its part.
     pub fn open(config: Config) -> Result<Self, Error> {
+        match Self::open_once(config.clone()) {
+            // Met only now: the second opening examines the whole store, and mends it or sets it aside.
+            Err(error) if error.is_damage() || error.is_misunderstood() => Self::open_once(config),
+            opened => opened,
+        }
+    }
+
+    fn open_once(config: Config) -> Result<Self, Error> {
         let held = config.anchor.as_ref().map(|anchor| anchor.load()).transpose()?;
         let store = Store::open(&config)?;
         config.medium.files.make_dir(&config.dir.join(BLOBS))?;
@@ -304,6 +312,7 @@ impl fmt::Debug for Device {
     }
 }
 
+/// The folder of photos and files in the device's folder; made once there is a store.
 pub(crate) const BLOBS: &str = "blobs";
 
 /// The right to sync; given back when it is dropped.

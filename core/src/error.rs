@@ -230,9 +230,33 @@ impl Error {
 
     /// Whether the store itself is damaged, so that the next opening must examine it.
     pub(crate) fn is_damage(&self) -> bool {
+        use refinery::error::Kind;
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        matches!(self, Self::Storage(error)
-            if matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
+        let is_corrupt =
+            |error: &rusqlite::Error| matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase));
+        match self {
+            Self::Storage(error) => is_corrupt(error),
+            Self::Migration(error) => match error.kind() {
+                Kind::Connection(_, source) => source.downcast_ref().is_some_and(is_corrupt),
+                // The steps it once took are not those that were ever released.
+                Kind::DivergentVersion(..) | Kind::MissingVersion(_) => true,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether what is stored was not understood: damage in a place where SQLite does not look, or a defect.
+    pub(crate) fn is_misunderstood(&self) -> bool {
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqliteFailure};
+        match self {
+            Self::Content(_) => true,
+            Self::Storage(SqliteFailure(code, _)) => code.extended_code == rusqlite::ffi::SQLITE_ERROR,
+            Self::Storage(error) => {
+                matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
+            }
+            _ => false,
+        }
     }
 }
 

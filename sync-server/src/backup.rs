@@ -278,7 +278,7 @@ fn place_keys(folder: &Folder, manifest: &Manifest, keys: &[KeyFile]) -> Result<
 }
 
 fn load_keys(folder: &Folder) -> Result<Keys, KeysError> {
-    Keys::load_or_make(&folder.keys(), &SystemFiles, &SystemEntropy)
+    Keys::load_or_make(&folder.keys(), &SystemFiles, &SystemEntropy, false)
 }
 
 /// Copies the backup beside the database, checks it, and opens the new epoch in it.

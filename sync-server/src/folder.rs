@@ -222,7 +222,8 @@ impl Folder {
             return Err(OpenError::OtherTenant { wanted: tenant.to_owned(), found });
         }
         self.make_dir(&self.path)?;
-        let keys = Keys::load_or_make(&self.keys(), self.files(), entropy.as_ref())?;
+        let keys =
+            Keys::load_or_make(&self.keys(), self.files(), entropy.as_ref(), !self.files().exists(&self.database()))?;
         if !self.files().exists(&self.database()) {
             // SQLite gives its journals the rights of the file it finds.
             let path = self.database();

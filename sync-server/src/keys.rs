@@ -37,16 +37,26 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Loads the keys from `folder`, making them when none of them is there.
+    /// Loads the keys from `folder`. Where `may_make` says so, those that are missing are made: there is no office yet, and
+    /// a first start may have been cut between one and the other.
     ///
     /// # Errors
-    /// [`KeysError`] when a file is damaged or cannot be used. A missing key beside a present one is an error too: a
-    /// new one would make everything sealed or signed so far unrecognisable.
-    pub fn load_or_make(folder: &Path, files: &dyn Files, entropy: &dyn Entropy) -> Result<Self, KeysError> {
+    /// [`KeysError`] when a file is damaged or cannot be used. A missing key of an office is an error too: a new one would
+    /// make everything sealed or signed so far unrecognisable.
+    pub fn load_or_make(
+        folder: &Path,
+        files: &dyn Files,
+        entropy: &dyn Entropy,
+        may_make: bool,
+    ) -> Result<Self, KeysError> {
         let (root_path, seal_path) = (folder.join("root.key"), folder.join("seal.key"));
-        if !files.exists(&root_path) && !files.exists(&seal_path) {
+        if may_make {
             files.make_dir(folder).map_err(|source| KeysError::File { path: folder.into(), source })?;
             for path in [&root_path, &seal_path] {
+                let length = files.len(path).map_err(|source| KeysError::File { path: path.into(), source })?;
+                if length.is_some() {
+                    continue;
+                }
                 let mut bytes = [0; 32];
                 entropy.fill(&mut bytes);
                 write_secret(files, path, &hex::encode(bytes))?;
@@ -141,12 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_made_once_and_a_missing_one_is_never_replaced() {
+    fn keys_are_made_once_and_a_missing_one_of_an_office_is_never_replaced() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let first = Keys::load_or_make(folder.path(), &SystemFiles, &SystemEntropy).expect("make").public_root();
-        let second = Keys::load_or_make(folder.path(), &SystemFiles, &SystemEntropy).expect("load").public_root();
-        assert_eq!(first, second);
+        let load = |may_make| Keys::load_or_make(folder.path(), &SystemFiles, &SystemEntropy, may_make);
+        let first = load(true).expect("make").public_root();
+        assert_eq!(first, load(true).expect("load").public_root());
+        assert_eq!(first, load(false).expect("load").public_root());
         std::fs::remove_file(folder.path().join("seal.key")).expect("remove");
-        assert!(matches!(Keys::load_or_make(folder.path(), &SystemFiles, &SystemEntropy), Err(KeysError::File { .. })));
+        assert!(matches!(load(false), Err(KeysError::File { .. })));
+        assert_eq!(first, load(true).expect("a start that was cut goes on").public_root());
     }
 }

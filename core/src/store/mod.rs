@@ -14,6 +14,7 @@ pub(crate) mod pending;
 pub(crate) mod piece;
 pub(crate) mod record;
 pub(crate) mod repair;
+mod sound;
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -224,7 +225,7 @@ impl Store {
     /// Damage found while working makes the next opening examine the whole file.
     fn note_damage<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &result
-            && error.is_damage()
+            && (error.is_damage() || error.is_misunderstood())
         {
             self.place.mark_suspect();
         }

@@ -1,12 +1,15 @@
 //! Opening: pragmas, migrations, and what happens to a file that is not what it should be.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::sound;
 use crate::config::Config;
+use crate::device::BLOBS;
 use crate::error::Error;
 use crate::files::{Files, Hold, Medium};
 use crate::key::{Key, KeyError, KeyProvider};
@@ -36,6 +39,17 @@ const HOLD: &str = "lock";
 const SQLITE_MINIMUM: i32 = 3_051_003;
 /// Statements kept prepared: about as many as the engine has.
 const STATEMENTS_KEPT: usize = 128;
+
+/// What is thought of a store before it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// It was closed in order.
+    None,
+    /// It was not: its log is there.
+    Log,
+    /// Damage was met while working.
+    Damage,
+}
 
 /// Where a store lies.
 pub(super) struct Place {
@@ -77,7 +91,8 @@ impl Place {
             return Err(Error::StorageEngine(rusqlite::version()));
         }
         self.files().make_dir(&self.dir)?;
-        if self.files().exists(&self.dir.join(WIPED)) {
+        // What the disk does not tell is an error, never taken for a file that is not there.
+        if self.files().len(&self.dir.join(WIPED))?.is_some() {
             // Cut short it may have left something.
             self.destroy_files()?;
             if !start_over {
@@ -86,17 +101,26 @@ impl Place {
             self.files().remove(&self.dir.join(WIPED))?;
         }
         self.find_key(now_ms, start_over)?;
-        if !self.files().exists(&self.file("")) {
-            if self.has_log()? {
+        let has_log = self.has_log()?;
+        if self.files().len(&self.file(""))?.unwrap_or(0) == 0 {
+            if has_log {
                 // SQLite would throw this log away, and with it work that was acknowledged.
                 return Err(self.set_aside(now_ms)?);
             }
             if let (Some(kept_at), false) = (self.kept()?, start_over) {
                 return Err(Error::StorageDamaged { kept_at });
             }
+            if self.files().len(&self.dir.join(BLOBS))?.is_some() && !start_over {
+                // The folder of blobs is made once there is a store: this one is gone.
+                return Err(self.set_aside(now_ms)?);
+            }
         }
-        let is_suspect = self.files().exists(&self.dir.join(SUSPECT)) || self.has_log()?;
-        match self.prepare(is_suspect) {
+        let doubt = match self.files().len(&self.dir.join(SUSPECT))? {
+            Some(_) => Doubt::Damage,
+            None if has_log => Doubt::Log,
+            None => Doubt::None,
+        };
+        match self.prepare(doubt) {
             Ok(connection) => {
                 let _ = self.files().remove(&self.dir.join(SUSPECT));
                 Ok(connection)
@@ -176,18 +200,22 @@ impl Place {
         }
     }
 
-    fn prepare(&self, is_suspect: bool) -> Result<Connection, Error> {
+    fn prepare(&self, doubt: Doubt) -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = self.connect(&self.file(""), flags)?;
-        configure(&connection)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        if is_suspect {
-            examine(&connection)?;
+        // Statements that cannot be wrong: a file of which SQLite does not understand them is not what was written.
+        let understood = configure(&connection)
+            .and_then(|()| Ok(connection.pragma_update(None, "journal_mode", "wal")?))
+            .and_then(|()| if doubt == Doubt::None { Ok(()) } else { sound::structure(&connection) })
+            .and_then(|()| refuse_newer(&connection));
+        understood.map_err(|error| if error.is_misunderstood() { sound::damage() } else { error })?;
+        migrate(&mut connection)?;
+        sound::waiting(&connection)?;
+        if doubt == Doubt::Damage {
+            let mut new = Connection::open_in_memory()?;
+            migrate(&mut new)?;
+            sound::contents(&connection, &new)?;
         }
-        refuse_newer(&connection)?;
-        // One transaction with the notes about it: a store migrated and not noted could never be opened again.
-        let migrations = embedded::migrations::runner().set_grouped(true);
-        migrations.run(&mut connection).map_err(|error| Error::Migration(Box::new(error)))?;
         Ok(connection)
     }
 
@@ -302,14 +330,16 @@ fn synchronous() -> &'static str {
     if fieldsync_protocol::planted!("synchronous-normal") { "normal" } else { "extra" }
 }
 
-/// Checks the structure of the whole file; a failed check reads as damage.
-fn examine(connection: &Connection) -> Result<(), Error> {
-    let verdict: String = connection.query_row("pragma quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" {
-        return Ok(());
+/// Brings the schema up to date, in one transaction with the notes about it: a store migrated and not noted could never
+/// be opened again.
+fn migrate(connection: &mut Connection) -> Result<(), Error> {
+    let migrations = embedded::migrations::runner().set_grouped(true);
+    // The library panics on notes that it did not write.
+    let ran = catch_unwind(AssertUnwindSafe(|| migrations.run(connection)));
+    match ran {
+        Ok(ran) => ran.map(|_| ()).map_err(|error| Error::Migration(Box::new(error))),
+        Err(_) => Err(sound::damage()),
     }
-    let damage = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-    Err(Error::Storage(rusqlite::Error::SqliteFailure(damage, None)))
 }
 
 fn refuse_newer(connection: &Connection) -> Result<(), Error> {

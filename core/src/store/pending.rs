@@ -32,7 +32,8 @@ pub(crate) fn first(connection: &Connection, id: RecordId, limit: usize) -> Resu
 /// Every pending edit with its record and kind, in the order in which they are pushed.
 pub(crate) fn all(connection: &Connection) -> Result<Vec<(RecordId, String, Edit)>, Error> {
     let mut statement = connection.prepare_cached(
-        "select p.record, r.kind, p.edit from pending p join record r on r.id = p.record
+        // In this order, so that damage in the table of records cannot hide an edit: each is looked for by its index.
+        "select p.record, r.kind, p.edit from pending p cross join record r on r.id = p.record
          order by p.made, p.record, p.replica, p.counter",
     )?;
     let rows = statement.query_map([], |row| Ok((record::id(row, 0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?)))?;

@@ -17,6 +17,7 @@ mod writer;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -98,10 +99,11 @@ impl SqliteStore {
         let mut connection = connect(&medium, path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
             .map_err(unreadable)?;
         // One transaction with the notes about it: a database migrated and not noted could never be opened again.
-        migrations::migrations::runner()
-            .set_abort_missing(true)
-            .set_grouped(true)
-            .run(&mut connection)
+        let runner = migrations::migrations::runner().set_abort_missing(true).set_grouped(true);
+        // The library panics on notes that it did not write.
+        let ran = catch_unwind(AssertUnwindSafe(|| runner.run(&mut connection)));
+        let damage = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        ran.map_err(|_| unreadable(rusqlite::Error::SqliteFailure(damage, None)))?
             .map_err(|source| OpenError::Schema { path: path.to_owned(), source: Box::new(source) })?;
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
         let writer = Writer::start(connection, changes.clone());
