@@ -2,7 +2,10 @@
 //! processes. The stores are the shipped ones on [`fieldsync_disk`]; what was acknowledged is written down outside them.
 #![cfg(test)]
 
+mod damage;
 mod enumerate;
+mod errors;
+mod office;
 mod phone;
 mod planted;
 mod play;

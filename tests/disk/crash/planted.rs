@@ -16,3 +16,9 @@ fn a_phone_that_does_not_wait_for_its_log_is_caught() {
     let (passed, said) = with("synchronous-normal", "phone::no_power_cut_loses_an_edit_whose_call_returned");
     assert!(!passed && said.contains("a store that never was"), "{said}");
 }
+
+#[test]
+fn an_office_that_does_not_wait_for_its_log_is_caught() {
+    let (passed, said) = with("office-synchronous-normal", "office::no_power_cut_takes_back_what_the_office_answered");
+    assert!(!passed && said.contains("a store that never was"), "{said}");
+}

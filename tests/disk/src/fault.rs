@@ -99,7 +99,8 @@ pub enum Effect {
     Full,
     /// An I/O error after half of a write was done; other calls fail as with [`Effect::Fail`].
     Half,
-    /// A read gets less than is there; other calls fail as with [`Effect::Fail`].
+    /// A read gets less than is there, which to SQLite means that the file ends there; other calls fail as with
+    /// [`Effect::Fail`].
     Short,
     /// One bit of what is read is turned, on the way and not on the disk; other calls are not touched.
     Flip,
