@@ -1,0 +1,7 @@
+//! The office's program, built beside the tests that kill it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fieldsync_server::cli::run()
+}
