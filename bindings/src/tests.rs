@@ -69,7 +69,7 @@ fn enrol(device: &Device, server_url: &str) {
     let (id, person) = (DeviceId::from_bytes([4; 16]), PersonId::from_bytes([1; 16]));
     let certificate = Certificate::issue(&root, "acme", id, person, enrol.public_key, 7);
     let root = PublicKey(root.verifying_key().to_bytes());
-    let answer = EnrolAnswer { certificate, root, person_name: "Anna".into(), epoch: 3 };
+    let answer = EnrolAnswer { certificate, root, person_name: "Anna".into(), epoch: 3, office_key: None };
     let response = Response { status: 200, headers: Vec::new(), body: wire::pack(&answer) };
     device.engine.enrol_answer(server_url, &response).unwrap();
 }

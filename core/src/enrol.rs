@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use fieldsync_protocol::bundle::OfficeKey;
 use fieldsync_protocol::enrol::{Certificate, Enrol, EnrolAnswer};
 use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::request::ENROL_PATH;
@@ -99,6 +100,19 @@ pub(crate) fn identity(connection: &Connection) -> Result<Option<Identity>, Erro
         root,
         key: SigningKey::from_bytes(&secret),
     }))
+}
+
+/// Keeps the key that bundles are closed to, if the root signed it for this tenant; anything else is left aside.
+pub(crate) fn keep_office_key(
+    connection: &Connection,
+    key: Option<&OfficeKey>,
+    root: &PublicKey,
+    tenant: &str,
+) -> Result<(), Error> {
+    match key.filter(|key| key.is_valid(root, tenant)) {
+        Some(key) => meta::set(connection, meta::OFFICE_KEY, key),
+        None => Ok(()),
+    }
 }
 
 impl Device {
@@ -194,6 +208,7 @@ impl Device {
             }
             meta::set(tx, meta::CERTIFICATE, certificate)?;
             meta::set(tx, meta::ROOT, &answer.root)?;
+            keep_office_key(tx, answer.office_key.as_ref(), &answer.root, &certificate.tenant)?;
             meta::set(tx, meta::PERSON_NAME, &answer.person_name)?;
             meta::set(tx, meta::SERVER_URL, &server_url)?;
             identity(tx)?.ok_or(Error::Defect("identity_missing"))
@@ -223,7 +238,7 @@ mod tests {
             7,
         );
         let root = PublicKey(root.verifying_key().to_bytes());
-        let answer = EnrolAnswer { certificate, root, person_name: "Anna".into(), epoch: 3 };
+        let answer = EnrolAnswer { certificate, root, person_name: "Anna".into(), epoch: 3, office_key: None };
         Response { status: 200, headers: Vec::new(), body: wire::pack(&answer) }
     }
 

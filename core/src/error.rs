@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use fieldsync_protocol::bundle::{BundleError, Verdict};
 use fieldsync_protocol::encode::DecodeError;
 use fieldsync_protocol::kinds::Invalid;
 use fieldsync_protocol::rights::Code;
@@ -89,6 +90,18 @@ pub enum Error {
     /// A photo or file is larger than the limit.
     #[error("keep a file this large")]
     FileTooLarge,
+    /// Nothing is only here, so there is nothing to carry.
+    #[error("make a bundle: everything here is at the office already")]
+    NothingToCarry,
+    /// The office's key for bundles has not reached this device. It comes with the next sync.
+    #[error("make a bundle: the office's key is not here yet, sync once")]
+    NoOfficeKey,
+    /// This device brings as many bundles of others as it may. Sync first.
+    #[error("take another bundle along: too many wait here already")]
+    TooManyBundles,
+    /// The file is no bundle for this office, or not a whole one.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// A downloaded file does not have the hash it is named by. It was thrown away.
     #[error("download the file: its content does not match its hash")]
     FileDamaged,
@@ -203,6 +216,10 @@ impl Error {
             Self::Busy => "busy",
             Self::BadAddress => "bad_address",
             Self::FileTooLarge => "file_too_large",
+            Self::NothingToCarry => "nothing_to_carry",
+            Self::NoOfficeKey => "no_office_key",
+            Self::TooManyBundles => "too_many_bundles",
+            Self::Bundle(error) => Verdict::from(*error).name(),
             Self::FileDamaged => "file_damaged",
             Self::StorageFull => "storage_full",
             Self::StorageDamaged { .. } => "storage_damaged",

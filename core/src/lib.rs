@@ -23,6 +23,7 @@
 
 pub mod anchor;
 pub mod blob;
+pub mod bundle;
 pub mod check;
 pub mod clock;
 pub mod config;
@@ -43,6 +44,7 @@ pub mod photo;
 pub mod profiles;
 pub mod projection;
 pub mod read;
+pub mod relay;
 pub mod salvage;
 pub mod search;
 pub mod signing;
@@ -58,6 +60,7 @@ pub use fieldsync_protocol::{Fields, FieldsExt, Hash, PersonId, RecordId, Value,
 
 pub use anchor::{Anchor, AnchorError, FileAnchor};
 pub use blob::Fetched;
+pub use bundle::BundleReceipt;
 pub use check::{CheckReport, Damaged};
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
@@ -72,5 +75,6 @@ pub use files::{Files, Hold, Medium, SystemFiles};
 pub use http::{Cancel, HttpTransport, Transport, TransportError};
 pub use key::{KeyError, KeyProvider};
 pub use photo::{PhotoState, Upload};
+pub use relay::TakenBundle;
 pub use summary::Unsent;
 pub use sync::{Ended, Phase, Progress, Receipt, Request, Response, Session, Step};

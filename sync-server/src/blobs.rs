@@ -117,6 +117,11 @@ impl Blobs {
         Ok(Self::new(Arc::new(files)))
     }
 
+    /// The store itself, for what lies beside the blobs.
+    pub(crate) fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
     /// How much of a blob this device has uploaded.
     ///
     /// # Errors

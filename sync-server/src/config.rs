@@ -55,6 +55,9 @@ pub enum Command {
     Erase(cli::erase::EraseArgs),
     /// Say why technicians' devices have a record, or do not.
     Explain(cli::explain::ExplainArgs),
+    /// Work that was carried here as a file: look at it, import it.
+    #[command(subcommand)]
+    Bundle(cli::bundle::BundleCommand),
     /// Write a consistent copy of the database to a file, while the server runs or not.
     Backup(cli::backup::BackupArgs),
     /// Put a backup in place of the database and open a new epoch.

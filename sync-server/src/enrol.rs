@@ -64,7 +64,9 @@ pub fn enrol(office: &Office, request: &Enrol) -> Result<EnrolAnswer, EnrolError
             let name = request.device_name.chars().take(NAME_CHARACTERS_MAX).collect();
             txn.put_device(&new_device(&certificate, name))?;
         }
-        Ok(EnrolAnswer { certificate, root: inner.keys.public_root(), person_name: technician, epoch: tenant.epoch })
+        let office_key = Some(inner.keys.office_key(&tenant.name));
+        let (root, epoch) = (inner.keys.public_root(), tenant.epoch);
+        Ok(EnrolAnswer { certificate, root, person_name: technician, epoch, office_key })
     })
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
 use fieldsync::{Entropy, Files};
+use fieldsync_protocol::bundle::{OfficeKey, public_half};
 use fieldsync_protocol::{Hash, PublicKey, RecordId, Seal};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
@@ -33,6 +34,7 @@ pub enum KeysError {
 pub struct Keys {
     root: SigningKey,
     seal: [u8; 32],
+    bundle: [u8; 32],
     cipher: LessSafeKey,
 }
 
@@ -69,7 +71,9 @@ impl Keys {
     pub fn from_bytes(root: [u8; 32], seal: [u8; 32]) -> Self {
         let derived = blake3::derive_key("fieldsync 2026 cursor and token cipher", &seal);
         let cipher = UnboundKey::new(&CHACHA20_POLY1305, &derived).expect("the key has the cipher's length");
-        Self { root: SigningKey::from_bytes(&root), seal, cipher: LessSafeKey::new(cipher) }
+        // Of the root, which no device trusts without: whoever has the keys reads what was closed to them, also after a move.
+        let bundle = blake3::derive_key("fieldsync 2026 office key for bundles", &root);
+        Self { root: SigningKey::from_bytes(&root), seal, bundle, cipher: LessSafeKey::new(cipher) }
     }
 
     /// The root key.
@@ -80,6 +84,16 @@ impl Keys {
     /// The root's public half: what anybody needs to verify certificates and signatures.
     pub fn public_root(&self) -> PublicKey {
         PublicKey(self.root.verifying_key().to_bytes())
+    }
+
+    /// The secret half of the key that carried bundles are closed to.
+    pub fn bundle_secret(&self) -> [u8; 32] {
+        self.bundle
+    }
+
+    /// The key that a tenant's devices close bundles to, on the word of the root.
+    pub fn office_key(&self, tenant: &str) -> OfficeKey {
+        OfficeKey::issue(&self.root, tenant, public_half(self.bundle))
     }
 
     /// The seal over a record: what the office recognises as its own word.

@@ -18,7 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::{api, blobs, console, metrics};
+use crate::{api, blobs, console, metrics, parcels};
 
 pub use crate::folder::{OpenError, Opened, open, open_on, open_with, visit};
 
@@ -125,6 +125,9 @@ pub async fn run(
         async move {
             if let Err(error) = blobs.sweep(blobs::UPLOAD_KEPT).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "failed to sweep forgotten uploads");
+            }
+            if let Err(error) = parcels::sweep(&blobs, parcels::PARCEL_KEPT).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "failed to sweep forgotten parcels");
             }
         }
     });

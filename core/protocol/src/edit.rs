@@ -36,6 +36,12 @@ impl Edit {
         Hash::blake3(&encode::cbor(&(&self.group, &self.fields)))
     }
 
+    /// Hash of group, fields and stamp: one thing that one person said at one time, whatever its dot. Recognises an edit
+    /// that arrived another way, under a dot minted for that way.
+    pub fn said(&self) -> Hash {
+        Hash::blake3(&encode::cbor(&(&self.group, &self.fields, &self.stamp)))
+    }
+
     /// Whether everything is within the limits a peer must keep.
     pub fn within_limits(&self) -> bool {
         let weight: usize = self.fields.iter().map(|(name, value)| name.len() + 3 + value.weight()).sum();

@@ -3,6 +3,7 @@
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::OfficeKey;
 use crate::ids::{DeviceId, PersonId, PublicKey, SignatureBytes};
 
 /// What a device sends with its one-time code.
@@ -28,6 +29,9 @@ pub struct EnrolAnswer {
     pub person_name: String,
     /// The server's epoch.
     pub epoch: u64,
+    /// The key that carried bundles are closed to; `None` from an office that takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub office_key: Option<OfficeKey>,
 }
 
 /// The office's word that a key belongs to a device of a person. Signed by a key outside the database, so that a

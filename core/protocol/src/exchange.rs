@@ -189,6 +189,9 @@ pub struct ExchangeAnswer {
     /// the last page.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranged: Vec<Ranged>,
+    /// The key that carried bundles are closed to, for a device that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub office_key: Option<crate::bundle::OfficeKey>,
 }
 
 /// What became of one record's push.

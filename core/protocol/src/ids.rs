@@ -150,6 +150,10 @@ byte_id! {
     PublicKey, 32
 }
 byte_id! {
+    /// An X25519 public key: what is closed to it opens for the holder of its secret half alone.
+    BoxKey, 32
+}
+byte_id! {
     /// An Ed25519 signature.
     SignatureBytes, 64
 }

@@ -36,6 +36,7 @@
 //! ```
 
 pub mod amount;
+pub mod bundle;
 pub mod compare;
 pub mod document;
 pub mod edit;
@@ -60,7 +61,7 @@ pub mod version;
 pub mod wire;
 
 pub use edit::Edit;
-pub use ids::{DeviceId, Hash, PersonId, PublicKey, PushId, RecordId, ReplicaId, Seal, SignatureBytes};
+pub use ids::{BoxKey, DeviceId, Hash, PersonId, PublicKey, PushId, RecordId, ReplicaId, Seal, SignatureBytes};
 pub use record::{Record, Sibling, Siblings};
 pub use stamp::{Stamp, Trust};
 pub use value::{Fields, FieldsExt, Value};

@@ -40,6 +40,14 @@ pub const VERSION_ENTRIES_MAX: usize = 4_096;
 pub const CHUNK_BYTES: usize = 262_144;
 /// Largest blob, bytes: a photo or a scanned form.
 pub const BLOB_BYTES_MAX: u64 = 33_554_432;
+/// Largest carried bundle, bytes: what a memory stick copies and a phone sends without anybody losing patience.
+pub const BUNDLE_BYTES_MAX: u64 = 134_217_728;
+/// Edits and records in one carried bundle, bytes; photos take what is left. A year's pending work stays below it.
+pub const BUNDLE_RECORD_BYTES_MAX: usize = 33_554_432;
+/// Largest part of a carried bundle, bytes: a page's worth, so that either end holds no more than that at once.
+pub const BUNDLE_PART_BYTES_MAX: usize = 4_194_304;
+/// Photos and files in one carried bundle.
+pub const BUNDLE_BLOBS_MAX: usize = 4_096;
 /// Most points in the strokes of one signature.
 pub const STROKE_POINTS_MAX: usize = 20_000;
 /// Highest minutes an enrolment code lives.

@@ -17,6 +17,12 @@ pub const SIGNATURE_HEADER: &str = "fieldsync-signature";
 pub const CERTIFICATE_HEADER: &str = "fieldsync-certificate";
 /// Header with the position a chunk starts at, bytes.
 pub const OFFSET_HEADER: &str = "fieldsync-offset";
+/// Header that names something the device lacks; an office that does not know it leaves it out.
+pub const WANTS_HEADER: &str = "fieldsync-wants";
+/// Value of [`WANTS_HEADER`]: the key that bundles are closed to.
+pub const WANTS_OFFICE_KEY: &str = "office-key";
+/// Header with the office's durable answer to a carried bundle; see [`crate::bundle::Verdict`].
+pub const BUNDLE_HEADER: &str = "fieldsync-bundle";
 
 /// Path of the exchange (POST).
 pub const EXCHANGE_PATH: &str = "/sync/v1/exchange";
@@ -29,6 +35,12 @@ pub const EVENTS_PATH: &str = "/sync/v1/events";
 /// [`OFFSET_HEADER`]), PUT appends one chunk at [`OFFSET_HEADER`], GET with `Range` reads.
 pub fn blob_path(attachment: crate::ids::RecordId) -> String {
     format!("/sync/v1/blob/{attachment}")
+}
+
+/// Path of a carried bundle that another device brings, by the SHA-256 and size of its file: HEAD tells how much has
+/// arrived, PUT appends one chunk, both as for a blob; [`BUNDLE_HEADER`] tells what became of it once all is there.
+pub fn bundle_path(file: crate::ids::Hash, size: u64) -> String {
+    format!("/sync/v1/bundle/{file}/{size}")
 }
 
 /// What is signed.

@@ -36,11 +36,12 @@ impl Author<'_> {
         if shown.kind != kind.name {
             return Err(Error::NotFound);
         }
-        let context = match &draft.context {
+        let mut context = match &draft.context {
             Some(_) if fieldsync_protocol::planted!("context-at-save") => shown.version.clone(),
             Some(context) => identity::bring_over(work.tx, id, context)?,
             None => shown.version.clone(),
         };
+        store::bundle::widen(work.tx, id, &mut context)?;
         let about = About::find(work.tx, kind, &shown, &draft)?;
         let mut counter = work.highest_counter(&shown, self.me)?;
         let mut groups = BTreeMap::new();

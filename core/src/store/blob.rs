@@ -108,6 +108,15 @@ pub(crate) fn next_upload(connection: &Connection, skip: &[RecordId]) -> Result<
     Ok(None)
 }
 
+/// Every upload that has not reached the office, oldest first.
+pub(crate) fn uploads(connection: &Connection) -> Result<Vec<Lane>, Error> {
+    let mut statement = connection.prepare_cached(
+        "select attachment, hash, size, offset from blob where state = 'waiting' and direction = 'up' order by made",
+    )?;
+    let rows = statement.query_map([], lane)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Notes how far an upload got; at its size it is done.
 pub(crate) fn set_offset(connection: &Connection, attachment: RecordId, offset: u64) -> Result<(), Error> {
     connection

@@ -41,6 +41,10 @@ pub(crate) const SECRET_KEY: &str = "secret_key";
 pub(crate) const CERTIFICATE: &str = "certificate";
 /// The tenant's public root.
 pub(crate) const ROOT: &str = "root";
+/// The key that carried bundles are closed to, signed by the root.
+pub(crate) const OFFICE_KEY: &str = "office_key";
+/// How many bundles this device has exported.
+pub(crate) const BUNDLES: &str = "bundles";
 /// The name of the person the device belongs to.
 pub(crate) const PERSON_NAME: &str = "person_name";
 /// How many provisional order numbers this device has given.
@@ -61,6 +65,12 @@ pub(crate) fn get<T: DeserializeOwned>(connection: &Connection, name: &str) -> R
         .query_row([name], |row| row.get(0))
         .optional()?;
     Ok(bytes.map(|bytes| encode::from_cbor(&bytes)).transpose()?)
+}
+
+/// Whether `name` was ever set.
+pub(crate) fn has(connection: &Connection, name: &str) -> Result<bool, Error> {
+    let mut statement = connection.prepare_cached("select exists (select 1 from meta where name = ?1)")?;
+    Ok(statement.query_row([name], |row| row.get(0))?)
 }
 
 /// Sets `name` to `value`.

@@ -6,7 +6,9 @@
 
 pub(crate) mod asked;
 pub(crate) mod blob;
+pub(crate) mod bundle;
 pub(crate) mod drawer;
+pub(crate) mod envelope;
 pub(crate) mod meta;
 pub(crate) mod offer;
 mod open;

@@ -261,6 +261,16 @@ fn finish(work: &mut Work<'_>, restamp: &Restamp) -> Result<(), Error> {
     for (id, moved) in &restamp.moved {
         work.set_counter(*id, moved.iter().map(|(_, counter)| *counter).max().unwrap_or(0))?;
     }
+    for (id, moved) in &restamp.moved {
+        for (old, counter) in moved {
+            store::bundle::follow(work.tx, *id, *old, Dot { replica: restamp.new, counter: *counter })?;
+        }
+    }
+    for (id, back) in &restamp.back {
+        for (old, dot) in back {
+            store::bundle::follow(work.tx, *id, *old, *dot)?;
+        }
+    }
     cap_drawer(work.tx, restamp)?;
     remember(work.tx, restamp)?;
     meta::set(work.tx, meta::REPLICA, &restamp.new)?;

@@ -7,11 +7,12 @@
 //!
 //! A round carries pending edits and offers to the office and a page of changes back ([`push`], [`pull`]); where both
 //! sides still differ is found and repaired record by record ([`compare`]). When nothing is left to say, photos and files
-//! follow in a lane of their own ([`blobs`]). What a person should know of it is in the [`Receipt`].
+//! follow in a lane of their own ([`blobs`]), then bundles of other devices ([`envelopes`]). What a person should know of it is in the [`Receipt`].
 
 pub(crate) mod blobs;
 mod compare;
 pub(crate) mod drawer;
+mod envelopes;
 mod erase;
 pub(crate) mod identity;
 pub(crate) mod message;
@@ -27,8 +28,8 @@ mod wipe;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fieldsync_protocol::RecordId;
-use fieldsync_protocol::request::NONCE_HEADER;
+use fieldsync_protocol::request::{NONCE_HEADER, WANTS_HEADER, WANTS_OFFICE_KEY};
+use fieldsync_protocol::{Hash, RecordId};
 
 use crate::check;
 use crate::device::{Device, Syncing};
@@ -41,6 +42,7 @@ pub use message::{Request, Response};
 pub use receipt::{Ended, Merged, NeedsPerson, NotAccepted, Phase, Progress, Receipt};
 
 use blobs::Upload;
+use envelopes::Handing;
 use message::{Challenges, Unsigned, retry_after_ms, signed};
 use push::Portion;
 use retry::{Next, Tries};
@@ -87,6 +89,13 @@ pub struct Session {
     search: compare::Search,
     /// After which record the next look for damaged rows begins.
     examined: Option<RecordId>,
+    /// Other devices' bundles that failed in this session, the one of which the office has said how much it has, and how
+    /// often that did not lead straight on.
+    failed_envelopes: Vec<Hash>,
+    asked_envelope: Option<Hash>,
+    detours: u32,
+    /// Whether the office's key for bundles is still to come.
+    wants_key: bool,
     /// Dots counted as sent in the receipt.
     counted: BTreeSet<(RecordId, fieldsync_protocol::version::Dot)>,
     /// How things stood after the last round, and for how many rounds they have not moved.
@@ -99,6 +108,7 @@ enum Flight {
     Nothing,
     Exchange(Box<Sent>),
     Upload(Upload),
+    Envelope(Handing),
 }
 
 impl Session {
@@ -136,6 +146,10 @@ impl Session {
             chunks: 0,
             search: compare::Search::default(),
             examined: looked.next,
+            failed_envelopes: Vec::new(),
+            asked_envelope: None,
+            detours: 0,
+            wants_key: !device.read(|connection| meta::has(connection, meta::OFFICE_KEY))?,
             counted: BTreeSet::new(),
             mark: None,
             idle_rounds: 0,
@@ -154,13 +168,16 @@ impl Session {
         let unsigned = match self.phase {
             Phase::Records => Some(self.compose()?),
             Phase::Blobs => match self.next_upload()? {
-                // Everything that could be handed over was: the office is told so, and then it is done.
-                None if self.wipe == Wipe::HandingOver => {
-                    self.wipe = Wipe::Last;
-                    self.phase = Phase::Records;
-                    Some(self.compose()?)
-                }
-                upload => upload,
+                Some(upload) => Some(upload),
+                None => match self.next_envelope()? {
+                    // Everything that could be handed over was: the office is told so, and then it is done.
+                    None if self.wipe == Wipe::HandingOver => {
+                        self.wipe = Wipe::Last;
+                        self.phase = Phase::Records;
+                        Some(self.compose()?)
+                    }
+                    envelope => envelope,
+                },
             },
             Phase::Done => None,
         };
@@ -187,6 +204,7 @@ impl Session {
             Flight::Nothing => Ok(()),
             Flight::Exchange(sent) => self.answer_exchange(*sent, &response),
             Flight::Upload(upload) => self.answer_upload(upload, &response),
+            Flight::Envelope(handing) => self.answer_envelope(handing, &response),
         }
     }
 
@@ -231,7 +249,10 @@ impl Session {
     }
 
     fn sign(&mut self, unsigned: Unsigned) -> Request {
-        let request = signed(&self.identity, self.device.nonce().as_deref(), self.challenges, unsigned);
+        let mut request = signed(&self.identity, self.device.nonce().as_deref(), self.challenges, unsigned);
+        if self.wants_key && self.phase == Phase::Records {
+            request.headers.push((WANTS_HEADER.to_owned(), WANTS_OFFICE_KEY.to_owned()));
+        }
         self.receipt.bytes_up += request.size();
         request
     }

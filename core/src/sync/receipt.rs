@@ -39,6 +39,10 @@ pub struct Receipt {
     pub blobs_sent: u32,
     /// Photos and files that could not be sent this time.
     pub blobs_failed: u32,
+    /// Bundles of other devices that the office has taken.
+    pub bundles_sent: u32,
+    /// Bundles of other devices that it did not take, or not this time.
+    pub bundles_failed: u32,
     /// Edits that are still only here.
     pub still_here: u32,
     /// Photos and files that are still only here.
@@ -213,7 +217,7 @@ pub struct NotAccepted {
 pub enum Phase {
     /// Sending and receiving records.
     Records,
-    /// Sending photos and files.
+    /// Sending photos and files, and bundles of other devices.
     Blobs,
     /// Nothing more.
     Done,

@@ -21,6 +21,7 @@ use super::wipe::Wipe;
 use super::{Flight, Session, drawer, erase, identity};
 use crate::device::holding;
 use crate::drawer::DrawerState;
+use crate::enrol;
 use crate::entropy;
 use crate::error::Error;
 use crate::store::{self, meta};
@@ -157,6 +158,8 @@ impl Session {
             if let Some(nonce) = &nonce {
                 meta::set(work.tx, meta::NONCE, nonce)?;
             }
+            let office_key = answer.office_key.as_ref();
+            enrol::keep_office_key(work.tx, office_key, &self.identity.root, &self.identity.tenant)?;
             meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
             // An office that was restored may have asked for a wipe in its lost time.
             meta::clear(work.tx, meta::WIPING)?;
@@ -209,6 +212,7 @@ impl Session {
         self.receipt = receipt;
         self.asked = asked;
         self.search = search;
+        self.wants_key &= answer.office_key.is_none();
         device.remove_blob_files(&gone);
         erase::scrub(&device)?;
         Ok(after)

@@ -7,6 +7,7 @@ use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
 use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Outcome, within_limits};
 use fieldsync_protocol::fault::FaultCode;
+use fieldsync_protocol::request::{WANTS_HEADER, WANTS_OFFICE_KEY};
 
 use super::State;
 use super::auth::Signed;
@@ -37,7 +38,11 @@ fn answer(office: &Office, signed: &Signed) -> Result<Written, Refused> {
     };
     let (inner, id) = (office.clone(), device.id);
     match office.write(move |txn| exchange(&inner, txn, id, &message))? {
-        Ok(answer) => {
+        Ok(mut answer) => {
+            if signed.headers.get(WANTS_HEADER).is_some_and(|wants| wants == WANTS_OFFICE_KEY) {
+                let tenant = office.read(|txn| txn.tenant())?.name;
+                answer.office_key = Some(office.keys.office_key(&tenant));
+            }
             count(&answer);
             Ok(form.of_answer(&signed.headers).write(&answer))
         }

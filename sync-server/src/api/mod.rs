@@ -5,6 +5,7 @@
 
 mod auth;
 mod blob;
+mod bundle;
 mod enrol;
 mod events;
 mod exchange;

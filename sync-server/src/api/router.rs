@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, get, head, post, put};
 use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::limits::{CHUNK_BYTES, WIRE_BYTES_MAX};
 use fieldsync_protocol::request::{ENROL_PATH, EVENTS_PATH, EXCHANGE_PATH};
@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use super::fault::Refused;
-use super::{State, blob, enrol, events, exchange, health, layers};
+use super::{State, blob, bundle, enrol, events, exchange, health, layers};
 
 /// Largest enrolment request, bytes.
 const ENROL_BYTES_MAX: usize = 4_096;
@@ -27,12 +27,16 @@ pub fn router(state: State, console: Router, is_tls: bool) -> Router {
     let content = get(blob::get).head(blob::head).layer(limit(EMPTY_BYTES_MAX));
     let content = content.merge(put(blob::put).layer(limit(CHUNK_BYTES)));
 
+    let bundle = head(bundle::head).layer(limit(EMPTY_BYTES_MAX));
+    let bundle = bundle.merge(put(bundle::put).layer(limit(CHUNK_BYTES)));
+
     // Layers stand from the inside out: the last one sees a request first.
     let devices = Router::new()
         .route(EXCHANGE_PATH, post(exchange::post).layer(limit(WIRE_BYTES_MAX)))
         .route(ENROL_PATH, post(enrol::post).layer(limit(ENROL_BYTES_MAX)))
         .route(EVENTS_PATH, get(events::get).layer(limit(EMPTY_BYTES_MAX)))
         .route("/sync/v1/blob/{attachment}", content)
+        .route("/sync/v1/bundle/{file}/{size}", bundle)
         .route("/sync/{*rest}", any(nothing))
         .method_not_allowed_fallback(layers::wrong_method)
         .layer(RequestBodyTimeoutLayer::new(SILENCE))

@@ -4,6 +4,7 @@
 //! did what it was asked, 1 when it could not or found something wrong, 2 when it was not understood.
 
 pub mod backup;
+pub mod bundle;
 pub mod device;
 pub mod enrol;
 pub mod erase;
@@ -52,6 +53,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Device(command) => device::run(command),
         Command::Erase(args) => erase::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Bundle(command) => bundle::run(command),
         Command::Backup(args) => backup::run(args),
         Command::Restore(args) => restore::run(args),
         Command::Recovery(args) => recovery::run(args),

@@ -1,6 +1,7 @@
 //! The console on a real store, asked as a browser asks: with cookies, forms and the headers browsers send.
 
 mod browser;
+mod carried;
 mod desk_work;
 mod doors;
 

@@ -59,6 +59,8 @@ pub trait HeldEdits {
     fn held(&mut self, id: RecordId) -> Result<Option<Held>, StoreError>;
     /// All held edits; undecided ones only, when asked.
     fn all_held(&mut self, undecided_only: bool) -> Result<Vec<Held>, StoreError>;
+    /// The held edits of one record from one device, decided ones too.
+    fn held_of(&mut self, record: RecordId, device: DeviceId) -> Result<Vec<Held>, StoreError>;
     /// How many undecided edits belong to a work order.
     fn held_below(&mut self, work_order: RecordId) -> Result<u32, StoreError>;
     /// Records what a person decided about a held edit.

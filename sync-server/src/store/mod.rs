@@ -8,6 +8,7 @@
 
 mod blobs;
 mod board;
+mod bundles;
 mod devices;
 mod erased;
 mod held;
@@ -26,6 +27,7 @@ use fieldsync_protocol::RecordId;
 
 pub use blobs::Blobs;
 pub use board::{Board, JobQuery, JobRow, Sort};
+pub use bundles::{Bundle, Bundles, Carried};
 pub use devices::{Device, Devices, Replica};
 pub use erased::{Erased, ErasedRecords};
 pub use held::{Held, HeldEdits, RefusedRow};
@@ -91,7 +93,7 @@ pub struct Changed {
 
 /// The verbs of a transaction, room by room.
 pub trait Txn:
-    Tenants + Records + History + Scope + Devices + HeldEdits + Blobs + Users + Board + ErasedRecords
+    Tenants + Records + History + Scope + Devices + HeldEdits + Blobs + Users + Board + ErasedRecords + Bundles
 {
 }
 

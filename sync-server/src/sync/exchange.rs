@@ -82,6 +82,7 @@ pub fn exchange(
         server_ms: now_ms,
         wipe: false,
         ranged: Vec::new(),
+        office_key: None,
     };
     for offer in &message.offers {
         let id = offer.record.id;
@@ -158,6 +159,7 @@ fn wipe(office: &Office, txn: &mut dyn Txn, device: Device, message: &Exchange) 
         server_ms: now_ms,
         wipe: true,
         ranged: Vec::new(),
+        office_key: None,
     })
 }
 

@@ -8,7 +8,8 @@ use super::edit::EditError;
 use crate::office::Office;
 use crate::store::{Action, Device, Held, StoreError, Txn};
 
-/// Keeps edits of one record aside, durably, with their original contexts. Twice the same changes nothing.
+/// Keeps edits of one record aside, durably, with their original contexts. Twice the same changes nothing, also when it
+/// comes under another dot: by a bundle and by the device itself.
 #[expect(clippy::too_many_arguments, reason = "the parts of what is held, named at three calls")]
 pub(super) fn hold(
     office: &Office,
@@ -21,6 +22,12 @@ pub(super) fn hold(
     code: Code,
 ) -> Result<(), StoreError> {
     for edit in edits {
+        let said = edit.said();
+        let waits =
+            txn.held_of(record, device.id)?.iter().any(|held| held.decision.is_none() && held.edit.said() == said);
+        if waits {
+            continue;
+        }
         txn.hold(&Held {
             id: office.new_id(),
             kind: kind.to_owned(),

@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod blob;
 pub mod board;
+pub mod bundle;
 mod compare;
 pub mod edit;
 pub mod erase;

@@ -6,6 +6,7 @@ use fieldsync_protocol::limits::PAGE_BYTES;
 use fieldsync_protocol::{Record, RecordId, encode};
 
 use super::accept::{self, Accepted, Author, Door};
+use super::bundle::{self, Arrived};
 use super::{erase, held, scope};
 use crate::office::Office;
 use crate::store::{Action, Device, RefusedRow, StoreError, Stored, Txn};
@@ -22,10 +23,15 @@ pub(super) fn take(
 ) -> Result<Vec<(RecordId, Outcome)>, StoreError> {
     let mut ordered = erase::sift(office, txn, push, erased)?;
     ordered.sort_by_key(|record| rank(&record.kind));
+    let may_be_here = txn.has_bundle_of(device.id)?;
     let mut outcomes = Vec::with_capacity(push.len());
     let mut bytes = 0;
     for record in ordered {
-        let outcome = take_record(office, txn, door, device, author, record)?;
+        let outcome = if may_be_here {
+            take_perhaps_carried(office, txn, door, device, author, record)?
+        } else {
+            take_record(office, txn, door, device, author, record)?
+        };
         outcomes.push((record.id, bounded(outcome, &mut bytes)));
     }
     Ok(outcomes)
@@ -50,8 +56,43 @@ fn bounded(outcome: Outcome, bytes: &mut usize) -> Outcome {
     }
 }
 
+/// Like [`take_record`], of a device whose work may have come with a bundle: that is answered as what is here already.
+fn take_perhaps_carried(
+    office: &Office,
+    txn: &mut dyn Txn,
+    door: &mut Door<'_>,
+    device: &Device,
+    author: &Author,
+    push: &PushRecord,
+) -> Result<Outcome, StoreError> {
+    let arrived = bundle::arrived(txn, device.id, push)?;
+    let new = push.edits.iter().zip(&arrived).filter(|(_, arrived)| **arrived == Arrived::No);
+    let rest = PushRecord { edits: new.map(|(edit, _)| edit.clone()).collect(), ..push.clone() };
+    if rest.edits.len() == push.edits.len() {
+        return take_record(office, txn, door, device, author, push);
+    }
+    if rest.edits.is_empty() {
+        if let Some(Arrived::Held(code)) = arrived.iter().find(|arrived| **arrived != Arrived::Here) {
+            return Ok(Outcome::Held { code: *code });
+        }
+    } else {
+        match take_record(office, txn, door, device, author, &rest)? {
+            Outcome::Accepted { .. } => {}
+            otherwise => return Ok(otherwise),
+        }
+    }
+    // The dots pushed are not those that are in: the device gets the record as it is.
+    match txn.record(push.id)? {
+        Some(stored) => {
+            let seal = office.keys.seal_record(push.id, &stored.check);
+            Ok(Outcome::Accepted { seal, result: Some(Box::new(stored.record)), apart: false })
+        }
+        None => take_record(office, txn, door, device, author, push),
+    }
+}
+
 /// Masters, then orders, then assignments, then the rest: what is referred to arrives before what refers to it.
-fn rank(kind: &str) -> u8 {
+pub(super) fn rank(kind: &str) -> u8 {
     match kinds::kind(kind).map(|kind| kind.reach) {
         Some(Reach::Shared | Reach::Referred) => 0,
         Some(Reach::Order) => 1,

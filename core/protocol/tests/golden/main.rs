@@ -4,6 +4,7 @@
 //! The files are `tests/golden/wire/v1/` of the repository. `FIELDSYNC_BLESS=1 cargo test -p fieldsync-protocol --test
 //! golden` writes them anew; that is right for a new message, never for one that was released.
 
+mod carried;
 mod messages;
 mod paper;
 
@@ -15,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Every message that has a JSON and a CBOR form.
-const MESSAGES: [&str; 19] = [
+const MESSAGES: [&str; 21] = [
     "exchange_pieces",
     "exchange_answer_pieces",
     "exchange_ranges",
@@ -32,13 +33,23 @@ const MESSAGES: [&str; 19] = [
     "delivery_delta",
     "enrol",
     "enrol_answer",
+    "enrol_answer_with_office_key",
+    "office_key",
     "certificate",
     "fault",
     "visits",
 ];
 
 /// Files with a form of their own.
-const PAPERS: [&str; 5] = ["voucher.json", "statement.json", "signature.json", "signed_request.json", "hashes.json"];
+const PAPERS: [&str; 7] = [
+    "voucher.json",
+    "statement.json",
+    "signature.json",
+    "signed_request.json",
+    "hashes.json",
+    "bundle.json",
+    "bundle.hex",
+];
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/wire/v1"))

@@ -310,6 +310,7 @@ pub(crate) fn exchange_answer() -> ExchangeAnswer {
         server_ms: MORNING_MS + 3_601_000,
         wipe: false,
         ranged: Vec::new(),
+        office_key: None,
     }
 }
 
@@ -388,7 +389,13 @@ pub(crate) fn enrol() -> Enrol {
 
 /// The office answers.
 pub(crate) fn enrol_answer() -> EnrolAnswer {
-    EnrolAnswer { certificate: certificate(), root: public(1), person_name: "Anna Bauer".into(), epoch: 3 }
+    EnrolAnswer {
+        certificate: certificate(),
+        root: public(1),
+        person_name: "Anna Bauer".into(),
+        epoch: 3,
+        office_key: None,
+    }
 }
 
 /// One fault of every code.

@@ -182,6 +182,7 @@ impl Office {
             server_ms: MORNING_MS,
             wipe: false,
             ranged: Vec::new(),
+            office_key: None,
         };
         if exchange.epoch != self.epoch {
             answer.again = Some(self.known(exchange));

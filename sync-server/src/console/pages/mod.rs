@@ -2,6 +2,7 @@
 //! function, answers.
 
 mod board;
+mod bundles;
 mod devices;
 mod dispatch;
 mod explain;
@@ -62,6 +63,12 @@ pub(super) fn routes() -> Router<Console> {
         .route("/held/discard", post(held::discard))
         .route("/import", get(import::show).post(import::upload).layer(DefaultBodyLimit::max(import::BODY_BYTES_MAX)))
         .route("/import/{upload}", get(import::preview).post(import::confirm))
+        .route(
+            "/bundles",
+            get(bundles::show).post(bundles::upload).layer(DefaultBodyLimit::max(bundles::BODY_BYTES_MAX)),
+        )
+        .route("/bundles/{upload}", get(bundles::preview).post(bundles::confirm))
+        .route("/bundles/done/{bundle}", get(bundles::done))
         .fallback(|_: Desk| async { Failure::NotFound })
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
 }

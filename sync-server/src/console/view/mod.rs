@@ -3,6 +3,7 @@
 //! Nothing here reaches the store, the network or a clock, so every page can be rendered from sample data and looked at.
 
 pub(crate) mod board;
+pub(crate) mod bundle;
 pub(crate) mod devices;
 pub(crate) mod explain;
 pub(crate) mod frame;

@@ -69,6 +69,15 @@ impl HeldEdits for SqliteTxn<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn held_of(&mut self, record: RecordId, device: DeviceId) -> Result<Vec<Held>, StoreError> {
+        let sql = format!(
+            "select {COLUMNS} from held where tenant = ?1 and record = ?2 and device = ?3 order by arrived_ms, id"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map((self.tenant.0, record.as_bytes(), device.as_bytes()), held)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn held_below(&mut self, work_order: RecordId) -> Result<u32, StoreError> {
         let mut statement = self
             .connection

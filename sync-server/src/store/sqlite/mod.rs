@@ -5,6 +5,7 @@
 
 mod blobs;
 mod board;
+mod bundles;
 mod devices;
 mod erased;
 mod held;

@@ -1,15 +1,16 @@
 //! A job opened for reading: its records, everybody's names, and its history, loaded once for all parts of the page.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fieldsync_protocol::job::Job;
 use fieldsync_protocol::status::{Status, status};
-use fieldsync_protocol::{DeviceId, Dot, Fields, FieldsExt, PersonId, Record, RecordId, show};
+use fieldsync_protocol::{DeviceId, Dot, Fields, FieldsExt, PersonId, Record, RecordId, ReplicaId, show};
 
 use super::people::People;
 use crate::console::desk::Desk;
 use crate::console::failure::Failure;
+use crate::console::pages::bundles::way;
 use crate::console::words::{Names, Speaker};
 use crate::store::{JobRow, Placed, Txn};
 use crate::sync::board::{Loaded, load};
@@ -28,6 +29,8 @@ pub(super) struct Book {
     pub(super) history: Vec<Placed>,
     names: Names,
     devices: BTreeMap<DeviceId, String>,
+    /// The bundles that carried something of it here, in words.
+    bundles: BTreeMap<ReplicaId, String>,
 }
 
 impl Book {
@@ -50,6 +53,7 @@ impl Book {
             status: status(&loaded.job),
             names: loaded.names.clone(),
             devices: BTreeMap::new(),
+            bundles: BTreeMap::new(),
             loaded,
             row,
             referred,
@@ -108,6 +112,11 @@ impl Book {
         device.and_then(|device| self.devices.get(&device).cloned()).unwrap_or_default()
     }
 
+    /// How a bundle carried something here; nothing for what came otherwise.
+    pub(super) fn carried_by(&self, replica: ReplicaId) -> Option<&str> {
+        self.bundles.get(&replica).map(String::as_str)
+    }
+
     /// Turns values into text.
     pub(super) fn speaker(&self) -> Speaker<'_> {
         Speaker { zone: self.desk.zone, names: &self.names }
@@ -131,6 +140,14 @@ impl Book {
 
     fn learn_names(&mut self, txn: &mut dyn Txn) -> Result<(), Failure> {
         let mut people = People::default();
+        let by_devices = self.history.iter().filter(|placed| placed.entry.edit.stamp.device.is_some());
+        let replicas: BTreeSet<ReplicaId> = by_devices.map(|placed| placed.entry.edit.dot.replica).collect();
+        for replica in replicas {
+            if let Some(bundle) = txn.bundle(replica)? {
+                let way = way(txn, &mut people, &bundle)?;
+                self.bundles.insert(replica, format!("carried by bundle {}, {way}", bundle.number));
+            }
+        }
         let mut persons = Vec::new();
         for placed in &self.history {
             persons.push(placed.entry.edit.stamp.person);

@@ -94,6 +94,9 @@ fn entry(book: &Book, group: &[&Placed]) -> Option<Entry> {
         Action::Refilled => marks.push(Chip::new("slate", "brought back by a device after a restore")),
         Action::Released => marks.push(Chip::new("orange", "let in by the office")),
     }
+    if let Some(carried) = book.carried_by(first.edit.dot.replica) {
+        marks.push(Chip::new("slate", carried));
+    }
     if stamp.trust == Trust::Unknown {
         marks.push(Chip::new("amber", "clock never compared"));
     }
