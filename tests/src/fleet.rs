@@ -15,6 +15,8 @@ use fieldsync_protocol::rights::{Actor, Role};
 use fieldsync_protocol::show::{self, Conflict};
 use fieldsync_protocol::status::{Status, status};
 use fieldsync_protocol::{Fields, PersonId, Record, RecordId, Version, fields};
+use fieldsync_server::blobs::Blobs;
+use fieldsync_server::bundle::{self, Carrier, ImportError, Imported, Source};
 use fieldsync_server::enrol;
 use fieldsync_server::office::Office;
 use fieldsync_server::people::{OPERATOR, add_technician};
@@ -88,6 +90,26 @@ impl Fleet {
     /// Where the server listens: host and port.
     pub fn address(&self) -> String {
         self.server().address().to_string()
+    }
+
+    /// Where the office keeps photos, files and parcels.
+    pub fn blobs(&self) -> Blobs {
+        Blobs::in_folder(&self.office_folder.join("blobs")).expect("the office's blobs open")
+    }
+
+    /// A place for a file that somebody carries.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Somebody at the office imports a bundle.
+    ///
+    /// # Errors
+    /// When it is none of this office's.
+    pub fn import(&self, file: &Path) -> Result<Imported, ImportError> {
+        let source = Source::File(file.to_owned());
+        let carrier = Carrier::Person(OPERATOR.person);
+        self.runtime.block_on(bundle::import(&self.office, &self.blobs(), &source, carrier))
     }
 
     fn server(&self) -> &Server {

@@ -3,6 +3,7 @@
 //! Every story runs the shipped server on a real socket and real device stores in folders. The helpers below only say
 //! what a technician does in one breath.
 
+mod carried;
 mod copied;
 mod damaged;
 mod elsewhere;
