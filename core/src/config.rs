@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fieldsync_protocol::limits::PUSH_RECORDS_MAX;
+
 use crate::anchor::Anchor;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::{Entropy, SystemEntropy};
@@ -42,6 +44,9 @@ pub struct Config {
     /// Whether a new store may be begun although a damaged one was set aside here. The app sets it after a person was
     /// told; until then opening keeps failing, so that an empty store never passes for a sound one.
     pub start_over: bool,
+    /// Records that one exchange carries to the office at most. Smaller is slower and changes nothing else: a simulation
+    /// makes rare cuts frequent with it.
+    pub push_records: usize,
     /// Where network work runs; a runtime of the engine's own when `None`.
     pub runtime: Option<tokio::runtime::Handle>,
 }
@@ -60,6 +65,7 @@ impl Config {
             roots: Vec::new(),
             allow_insecure: false,
             start_over: false,
+            push_records: PUSH_RECORDS_MAX,
             runtime: None,
         }
     }

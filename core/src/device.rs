@@ -257,6 +257,10 @@ impl Device {
         self.inner.store.scrub()
     }
 
+    pub(crate) fn push_records(&self) -> usize {
+        self.inner.config.push_records
+    }
+
     pub(crate) fn clock(&self) -> &dyn Clock {
         self.inner.config.clock.as_ref()
     }

@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fieldsync::{SystemClock, SystemEntropy, SystemFiles};
+use fieldsync::{Clock, Entropy, SystemClock, SystemEntropy, SystemFiles};
 use fieldsync_protocol::{Hash, PublicKey};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::{Deserialize, Serialize};
@@ -200,6 +200,20 @@ fn write_copy(folder: &Folder, opened: &Opened, copy: &Path, with_keys: bool) ->
 /// # Errors
 /// [`BackupError`], [`OpenError::Occupied`] while a server runs, [`OpenError::Busy`] while a command does.
 pub fn restore(folder: &Folder, source: &Path, force: bool) -> Result<Restored, BackupError> {
+    restore_with(folder, source, force, Arc::new(SystemClock), Arc::new(SystemEntropy))
+}
+
+/// Like [`restore`], on the clock and randomness given.
+///
+/// # Errors
+/// Like [`restore`].
+pub fn restore_with(
+    folder: &Folder,
+    source: &Path,
+    force: bool,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Restored, BackupError> {
     let (manifest, keys) = open_backup(source)?;
     let _lock = folder.lock_alone()?;
     let is_used = folder.database().exists();
@@ -211,14 +225,15 @@ pub fn restore(folder: &Folder, source: &Path, force: bool) -> Result<Restored, 
     for stale in with_journals(&copy) {
         remove(&stale)?;
     }
-    let prepared = prepare(folder, source, &copy, &manifest);
+    let now_ms = clock.now_ms();
+    let prepared = prepare(folder, source, &copy, &manifest, clock, entropy);
     if prepared.is_err() {
         for stale in with_journals(&copy) {
             let _ = std::fs::remove_file(stale);
         }
     }
     let (epoch, devices, revoked) = prepared?;
-    let set_aside = if is_used { Some(set_aside(folder)?) } else { None };
+    let set_aside = if is_used { Some(set_aside(folder, now_ms)?) } else { None };
     move_durably(&copy, &folder.database())?;
     // Without the anchor the next start makes a new one; with the old one it would open one more epoch, which is harmless.
     remove(&folder.anchor())?;
@@ -287,6 +302,8 @@ fn prepare(
     source: &Path,
     copy: &Path,
     manifest: &Manifest,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 ) -> Result<(u64, usize, usize), BackupError> {
     make_private(copy)?;
     std::fs::copy(source, copy).map_err(|error| BackupError::File { path: copy.to_owned(), source: error })?;
@@ -295,8 +312,7 @@ fn prepare(
     connection.execute_batch("drop table backup").map_err(fail)?;
     connection.close().map_err(|(_, source)| fail(source))?;
     let latest = current_epoch(folder, &manifest.tenant).max(manifest.epoch);
-    let office =
-        folder.office_in(copy, &manifest.tenant, load_keys(folder)?, Arc::new(SystemClock), Arc::new(SystemEntropy))?;
+    let office = folder.office_in(copy, &manifest.tenant, load_keys(folder)?, clock, entropy)?;
     if let Some(line) = office.store.check()?.into_iter().next() {
         return Err(BackupError::Damaged(line));
     }
@@ -333,8 +349,8 @@ fn current_epoch(folder: &Folder, tenant: &str) -> u64 {
 }
 
 /// Keeps the database that is there in a folder of its own. It stays in place too until the copy replaces it.
-fn set_aside(folder: &Folder) -> Result<PathBuf, BackupError> {
-    let name = format!("before-restore-{}", fieldsync::Clock::now_ms(&SystemClock));
+fn set_aside(folder: &Folder, now_ms: i64) -> Result<PathBuf, BackupError> {
+    let name = format!("before-restore-{now_ms}");
     let target = folder.path().join(name);
     let fail = |path: &Path| {
         let path = path.to_owned();

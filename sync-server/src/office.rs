@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use fieldsync::entropy::{self, Entropy};
 use fieldsync::{Clock, SystemClock, SystemEntropy};
+use fieldsync_protocol::limits::PAGE_RECORDS_MAX;
 use fieldsync_protocol::{PersonId, RecordId, ReplicaId, Stamp, Trust};
 
 use crate::erasures::Erasures;
@@ -33,6 +34,9 @@ pub struct Office {
     pub revocations: Arc<Revocations>,
     /// The log of privacy erasures outside the database.
     pub erasures: Arc<Erasures>,
+    /// Records on one page of a pull at most. Smaller is slower and changes nothing else: a simulation makes rare cuts
+    /// frequent with it.
+    pub page_records: usize,
 }
 
 impl Office {
@@ -52,7 +56,7 @@ impl Office {
         let replica = entropy::replica_id(entropy.as_ref());
         let revocations = Arc::new(Revocations::in_memory());
         let erasures = Arc::new(Erasures::in_memory());
-        Self { store, tenant, keys, clock, entropy, replica, revocations, erasures }
+        Self { store, tenant, keys, clock, entropy, replica, revocations, erasures, page_records: PAGE_RECORDS_MAX }
     }
 
     /// Runs `work` in one durable transaction.

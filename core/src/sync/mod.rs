@@ -135,7 +135,7 @@ impl Session {
             pause_ms: None,
             tries: Tries::default(),
             challenges: Challenges::default(),
-            portion: Portion::default(),
+            portion: Portion::of(device.push_records()),
             skipped: BTreeSet::new(),
             whole: Vec::new(),
             asked: BTreeMap::new(),

@@ -27,15 +27,17 @@ pub(super) struct Portion {
     is_split: bool,
     records: usize,
     edits: usize,
-}
-
-impl Default for Portion {
-    fn default() -> Self {
-        Self { offers: OFFERS_MAX, is_split: false, records: PUSH_RECORDS_MAX, edits: PUSH_EDITS_MAX }
-    }
+    /// As many records or offers as one exchange ever carries.
+    most: usize,
 }
 
 impl Portion {
+    /// A portion of at most so many records.
+    pub(super) fn of(most: usize) -> Self {
+        let most = most.clamp(1, PUSH_RECORDS_MAX);
+        Self { offers: OFFERS_MAX.min(most), is_split: false, records: most, edits: PUSH_EDITS_MAX, most }
+    }
+
     /// Halves what was sent; `false` when it was a single edit or offer already.
     pub(super) fn shrink(&mut self, sent: &Load) -> bool {
         let edits = sent.push.iter().map(|push| push.edits.len()).max().unwrap_or(0);
@@ -54,9 +56,9 @@ impl Portion {
     }
 
     pub(super) fn grow(&mut self) {
-        self.offers = (self.offers * 2).min(OFFERS_MAX);
+        self.offers = (self.offers * 2).min(OFFERS_MAX).min(self.most);
         self.is_split = false;
-        self.records = (self.records * 2).min(PUSH_RECORDS_MAX);
+        self.records = (self.records * 2).min(self.most);
         self.edits = (self.edits * 2).min(PUSH_EDITS_MAX);
     }
 }
@@ -142,7 +144,9 @@ pub(super) fn settle(
         match outcome {
             Outcome::Accepted { seal, result, apart } => {
                 receipt.accepted += push.edits.len() as u32;
-                let seal = (!apart).then_some(*seal);
+                // What leaves with this answer may stand beside others' work that is not told: then the seal is of no use.
+                let is_told = result.is_some() || !answer.left.contains(id);
+                let seal = (is_told && !apart).then_some(*seal);
                 accept(work, push, seal, result.as_deref(), &mut settled, receipt)?;
             }
             Outcome::Refused { refusals, theirs } => {

@@ -297,7 +297,7 @@ impl Session {
             work.recompute(push.id)
         })?;
         self.receipt = receipt;
-        self.portion = Portion::default();
+        self.portion = Portion::of(self.device.push_records());
         Ok(())
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use fieldsync_protocol::exchange::{Delivery, Exchange, ExchangeAnswer, Outcome};
-use fieldsync_protocol::limits::{PAGE_BYTES, PAGE_RECORDS_MAX};
+use fieldsync_protocol::limits::PAGE_BYTES;
 use fieldsync_protocol::{Record, RecordId, encode};
 
 use super::compare;
@@ -38,9 +38,19 @@ pub(super) fn fill(
     let within = usable.and_then(|cursor| cursor.within);
     let past = within.unwrap_or((since, RecordId::from_bytes([0xff; 16])));
     let own = Audience::of(RecordId(device.person.0));
-    let limit = PAGE_RECORDS_MAX as u64 + 1;
-    let mut rows: Vec<ScopeRow> = txn.scope_past(own, past, limit)?;
-    rows.extend(txn.scope_past(Audience::SHARED, past, limit)?);
+    let limit = office.page_records as u64 + 1;
+    let mut rows: Vec<ScopeRow> = Vec::new();
+    // Where a list was cut off: what the other has beyond it waits, also when rows that need no delivery leave room.
+    let mut horizon: Option<(u64, RecordId)> = None;
+    for audience in [own, Audience::SHARED] {
+        let list = txn.scope_past(audience, past, limit)?;
+        if let Some(last) = list.last().filter(|_| list.len() as u64 == limit) {
+            let last = (last.changed, last.record);
+            horizon = Some(horizon.map_or(last, |horizon| horizon.min(last)));
+        }
+        rows.extend(list);
+    }
+    rows.retain(|row| horizon.is_none_or(|horizon| (row.changed, row.record) <= horizon));
     rows.sort_by_key(|row| (row.changed, row.record));
 
     let answered = answered(answer);
@@ -60,11 +70,14 @@ pub(super) fn fill(
     let wholes: BTreeSet<RecordId> = page.delivered.iter().map(|delivery| delivery.record.id).collect();
     metrics::counter!("fieldsync_whole_records_total").increment(wholes.len() as u64);
     for row in &rows {
-        if page.is_full || page.delivered.len() + page.left.len() + page.erased.len() >= PAGE_RECORDS_MAX {
+        if page.is_full || page.delivered.len() + page.left.len() + page.erased.len() >= office.page_records {
             (page.is_full, cut) = (true, Some(row.changed));
             break;
         }
-        let has_it = row.entered <= since || within.is_some_and(|within| (row.entered, row.record) <= within);
+        // In its last stay in the scope, or in an earlier one of which the device has not heard the end.
+        let has_it = row.entered <= since
+            || within.is_some_and(|within| (row.entered, row.record) <= within)
+            || row.has_left && txn.stood_at(own, row.record, since)?;
         if row.has_left && txn.erased(row.record)?.is_some() {
             // A walk from the start tells it too: the device may still hold what it saw before.
             if has_it || usable.is_none() {
@@ -91,6 +104,9 @@ pub(super) fn fill(
         if is_late && !page.left.contains(id) {
             page.left.push(*id);
         }
+    }
+    if !page.is_full && horizon.is_some() {
+        (page.is_full, cut) = (true, end.map(|(place, _)| place));
     }
     answer.more = page.is_full;
     let is_skipping = fieldsync_protocol::planted!("server-cursor-skips");

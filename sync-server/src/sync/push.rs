@@ -117,8 +117,9 @@ fn take_record(
     match door.accept(txn, author, &push.kind, push.id, &push.edits, Action::Accepted)? {
         Accepted::Done { stored, is_simply } => {
             let seal = office.keys.seal_record(push.id, &stored.check);
-            let is_simply = is_simply && version == push.base;
-            Ok(Outcome::Accepted { seal, result: (!is_simply).then(|| Box::new(stored.record)), apart: false })
+            // Late work is accepted and yet out of scope: what others wrote beside it is not told any more.
+            let is_told = (!is_simply || version != push.base) && scope::is_visible(txn, author.actor.person, push.id)?;
+            Ok(Outcome::Accepted { seal, result: is_told.then(|| Box::new(stored.record)), apart: false })
         }
         Accepted::Refused(refusals) => {
             for refusal in &refusals {
