@@ -156,6 +156,7 @@ impl Subscriber for Forward {
 
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
+    #[expect(clippy::disallowed_methods, reason = "a line of the log, not an outcome")]
     fn event(&self, event: &Event<'_>) {
         let mut text = Text(String::new());
         event.record(&mut text);

@@ -293,6 +293,7 @@ impl Blobs {
     ///
     /// # Errors
     /// [`BlobError::Store`].
+    #[expect(clippy::disallowed_methods, reason = "the store's own times are the system's")]
     pub async fn sweep(&self, kept: Duration) -> Result<u64, BlobError> {
         let oldest = chrono::Utc::now() - kept;
         let chunks: Vec<_> = self.store.list(Some(&Path::from("upload"))).try_collect().await?;

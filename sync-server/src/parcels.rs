@@ -107,6 +107,7 @@ impl Parcel {
 ///
 /// # Errors
 /// [`BlobError::Store`].
+#[expect(clippy::disallowed_methods, reason = "the store's own times are the system's")]
 pub async fn sweep(blobs: &Blobs, kept: Duration) -> Result<u64, BlobError> {
     let oldest = chrono::Utc::now() - kept;
     let pieces: Vec<_> = blobs.objects().list(Some(&Path::from("parcel"))).try_collect().await?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use fieldsync_tests::simulate::{Outcome, Profile, Script, plan, run};
 
 /// Seeds of each profile; debug builds are slow.
-const SEEDS: u64 = 4;
+const SEEDS: u64 = 2;
 
 fn play(script: &Script) -> Outcome {
     let scratch = tempfile::tempdir().expect("there is a folder for temporary files");
@@ -31,7 +31,9 @@ fn explore(profile: Profile) {
 
 fn kept() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
-    let mut scripts: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let entries = std::fs::read_dir(folder).expect("the kept scripts are here");
+    let mut scripts: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("the kept scripts can be listed").path()).collect();
     scripts.retain(|path| path.extension().is_some_and(|extension| extension == "script"));
     scripts.sort();
     scripts

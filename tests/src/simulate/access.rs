@@ -10,12 +10,12 @@ const SHARED: [&str; 2] = ["part", "technician"];
 const REFERRED: [&str; 4] = ["customer", "site", "asset", "contact"];
 const PARTIES: [&str; 4] = ["customer", "site", "asset", "contact"];
 
-/// The value of an office-owned group that is shown: the office's before a device's, a set flag before an unset one,
-/// then the highest dot.
-fn shown<'a>(record: &'a Record, group: &str) -> Option<&'a Fields> {
+/// The value of a group that is shown: its owner's before another's, a set flag before an unset one, then the highest
+/// dot.
+fn shown<'a>(record: &'a Record, group: &str, is_offices: bool) -> Option<&'a Fields> {
     let rank = |(dot, sibling): &(_, &'a fieldsync_protocol::Sibling)| {
         let has_flag = sibling.fields.values().any(|value| *value == Value::Bool(true));
-        (sibling.stamp.device.is_none(), has_flag, *dot)
+        (sibling.stamp.device.is_none() == is_offices, has_flag, *dot)
     };
     record.siblings(group).max_by_key(rank).map(|(_, sibling)| &sibling.fields)
 }
@@ -54,13 +54,16 @@ pub(crate) fn visible(
         let is_assigned = assignments.iter().any(|assignment| {
             let is_named =
                 assignment.siblings("plan").any(|(_, sibling)| sibling.fields.id("technician") == Some(technician));
-            is_named && !shown(assignment, "withdrawn").is_some_and(|fields| fields.flag("withdrawn"))
+            let is_withdrawn = shown(assignment, "withdrawn", true).is_some_and(|fields| fields.flag("withdrawn"));
+            let is_declined =
+                shown(assignment, "response", false).is_some_and(|fields| fields.text("response") == Some("declined"));
+            is_named && !is_withdrawn && !is_declined
         });
         let is_opener = assignments.is_empty() && opened.get(id) == Some(&technician);
         if is_assigned || is_opener {
             seen.insert(*id);
             seen.extend(hanging.iter().map(|record| record.id));
-            if let Some(parties) = shown(record, "parties") {
+            if let Some(parties) = shown(record, "parties", true) {
                 let named = PARTIES.iter().filter_map(|field| parties.id(field));
                 seen.extend(named.filter(|target| office.records.contains_key(target)));
             }

@@ -112,10 +112,10 @@ fn command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn scratch() -> anyhow::Result<tempfile::TempDir> {
     let memory = Path::new("/dev/shm");
     let builder = || tempfile::Builder::new().prefix("fieldsync-simulate-").to_owned();
-    if memory.is_dir() {
-        if let Ok(folder) = builder().tempdir_in(memory) {
-            return Ok(folder);
-        }
+    if memory.is_dir()
+        && let Ok(folder) = builder().tempdir_in(memory)
+    {
+        return Ok(folder);
     }
     Ok(builder().tempdir()?)
 }

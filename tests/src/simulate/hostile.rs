@@ -56,6 +56,9 @@ impl World<'_> {
             whole: self.orders.clone(),
             holding: Holding::default(),
             clock_ms: 0,
+            wiping: false,
+            ranges: Vec::new(),
+            pieces: Vec::new(),
         };
         let body = wire::pack(&message);
         let device = answer.certificate.device;

@@ -167,15 +167,19 @@ impl World<'_> {
         }
         let held = office.held_numbers();
         ends.extend(held.iter().copied());
+        // A revoked phone is answered once a sync; what did not fit into that message stays there, and is counted.
+        if pending_revoked.iter().any(|number| !held.contains(number)) {
+            self.marks.hit("revoked-left-behind");
+        }
+        ends.extend(pending_revoked.iter().copied());
         let covered = self.oracle.dominated_by(&ends);
         let mut lost = Vec::new();
         for (number, entry) in &self.oracle.entries {
             if covered.contains(number) || self.oracle.excused.contains_key(number) {
                 continue;
             }
-            let at = if pending_revoked.contains(number) { ", pending on a revoked phone, not held" } else { "" };
             lost.push(format!(
-                "number {number}, entered by {} into {} of {}, is lost{at}",
+                "number {number}, entered by {} into {} of {}, is lost",
                 entry.by, entry.group, entry.record
             ));
         }

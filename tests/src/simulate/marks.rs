@@ -75,6 +75,7 @@ pub const MARKS: &[(&str, &str)] = &[
     ("restore-lost-for-good", "a restore forgot work that nobody held"),
     ("revoked", "a device was revoked"),
     ("revoked-pending", "a device was revoked with pending work"),
+    ("revoked-left-behind", "a revoked phone had more than one message takes"),
     ("released", "a held edit was released"),
     ("discarded-held", "a held edit was discarded"),
     ("customer-deleted", "a customer was deleted"),

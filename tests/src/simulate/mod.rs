@@ -9,6 +9,7 @@ mod access;
 mod chance;
 pub mod command;
 mod desk;
+mod disaster;
 mod hostile;
 mod judge;
 mod marks;
