@@ -90,7 +90,8 @@ counted() {
 }
 
 part_jvm() {
-    rm -rf jvm/target/surefire-reports
+    # The compiler leaves the classes of files that are gone, and Surefire would run their tests.
+    rm -rf jvm/target/surefire-reports jvm/target/classes jvm/target/test-classes
     # Installed, because the other modules and the sample take it from the Maven repository as an app does. The part
     # `install` puts a release build in its place.
     maven .,jvm install
@@ -134,7 +135,7 @@ part_android() {
         fetch "org.robolectric:android-all-instrumented:$version" "$OUT/frameworks"
     done
     aars
-    rm -rf robolectric/target/surefire-reports android/target/classes api26/target/classes
+    rm -rf robolectric/target/surefire-reports {android,api26,robolectric}/target/{classes,test-classes}
     maven android,api26,robolectric package
     counted robolectric 3
 }

@@ -26,7 +26,7 @@ fun run(
     val process = ProcessBuilder(*command).redirectError(errors.toFile()).start()
     process.outputStream.use { it.write(input.toByteArray()) }
     val output = process.inputStream.readAllBytes().decodeToString()
-    check(process.waitFor(60, TimeUnit.SECONDS)) { "${command.first()} does not end" }
+    check(process.waitFor(180, TimeUnit.SECONDS)) { "${command.first()} does not end" }
     check(process.exitValue() == 0) { "${command.joinToString(" ")}: ${Files.readString(errors)}" }
     Files.delete(errors)
     return output

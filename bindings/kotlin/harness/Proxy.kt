@@ -54,7 +54,7 @@ class Proxy(
     }
 
     /** Waits until the office has answered a request whose answer is held. */
-    fun awaitHeldAnswer() = check(answered.await(30, TimeUnit.SECONDS)) { "the office did not answer" }
+    fun awaitHeldAnswer() = check(answered.await(120, TimeUnit.SECONDS)) { "the office did not answer" }
 
     /** Lets the answers through that are held, and all later ones. */
     fun passAnswers() {

@@ -27,7 +27,7 @@ class KilledTest {
                         wire.awaitHeldAnswer()
                         assertTrue(office.get("/jobs/$order").contains(NOTE), "the office had taken it")
                         app.destroyForcibly()
-                        assertTrue(app.waitFor(10, TimeUnit.SECONDS) && app.exitValue() == SIGKILLED)
+                        assertTrue(app.waitFor(120, TimeUnit.SECONDS) && app.exitValue() == SIGKILLED)
                         wire.passAnswers()
 
                         openAt(store).use { device ->

@@ -112,7 +112,7 @@ class PhoneTest {
 
     /** Lets the main looper work until [isSo]. */
     private fun until(isSo: () -> Boolean) {
-        val end = System.nanoTime() + 20_000_000_000
+        val end = System.nanoTime() + 120_000_000_000
         while (!isSo()) {
             check(System.nanoTime() < end) { "it never came to that" }
             shadowOf(Looper.getMainLooper()).idle()

@@ -55,7 +55,7 @@ class WorkerTest {
             val manager = WorkManager.getInstance(context)
             manager.enqueue(request)
 
-            val end = System.nanoTime() + 60_000_000_000
+            val end = System.nanoTime() + 180_000_000_000
             var state: WorkInfo.State
             do {
                 shadowOf(Looper.getMainLooper()).idle()
