@@ -251,10 +251,12 @@ impl Device {
     ) -> Result<Receipt, Error> {
         loop {
             let device = self.clone();
-            match self.blocking(move || Session::begin(&device)).await {
+            // Asked before the attempt: what is ending now may have ended when the attempt has failed.
+            let ending = self.inner.halts.ending();
+            match (self.blocking(move || Session::begin(&device)).await, ending) {
                 // A sync that a pause stopped is ending: this is no second one beside it.
-                Err(Error::Busy) if self.inner.halts.has_waited().await => {}
-                session => return self.drive(session?, transport, cancel, progress).await,
+                (Err(Error::Busy), Some(ending)) => ending.ended().await,
+                (session, _) => return self.drive(session?, transport, cancel, progress).await,
             }
         }
     }

@@ -84,20 +84,24 @@ impl Halts {
         }
     }
 
-    /// Waits until what was stopped last has ended; whether there was anything to wait for.
-    pub(crate) async fn has_waited(&self) -> bool {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).last.clone();
-        let Some(last) = last else { return false };
-        let ended = last.ended.notified();
+    /// What was stopped last, while it is still ending.
+    pub(crate) fn ending(&self) -> Option<Arc<Halt>> {
+        let mut halts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        halts.last.take_if(|last| last.running.load(Ordering::Acquire) == 0);
+        halts.last.clone()
+    }
+}
+
+impl Halt {
+    /// Waits until everything that was begun before it has ended.
+    pub(crate) async fn ended(&self) {
+        let ended = self.ended.notified();
         tokio::pin!(ended);
         // Registered before the number is read, so an end in between is not missed.
         ended.as_mut().enable();
-        if last.running.load(Ordering::Acquire) == 0 {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).last = None;
-            return false;
+        if self.running.load(Ordering::Acquire) > 0 {
+            ended.await;
         }
-        ended.await;
-        true
     }
 }
 
@@ -252,7 +256,7 @@ mod tests {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let (asked, is_asked) = mpsc::channel();
         let silent = std::sync::Arc::new(Silent(asked));
-        for _ in 0..5 {
+        for _ in 0..50 {
             let (device, transport) = (fixture.device.clone(), silent.clone());
             let sync = runtime.spawn(async move { device.sync_over(transport, Cancel::new(), |_| {}).await });
             is_asked.recv().unwrap();
