@@ -204,13 +204,14 @@ impl Place {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = self.connect(&self.file(""), flags)?;
         // Statements that cannot be wrong: a file of which SQLite does not understand them is not what was written.
-        let understood = configure(&connection)
+        let damage = |error: Error| if error.is_misunderstood() { sound::damage() } else { error };
+        configure(&connection)
             .and_then(|()| Ok(connection.pragma_update(None, "journal_mode", "wal")?))
             .and_then(|()| if doubt == Doubt::None { Ok(()) } else { sound::structure(&connection) })
-            .and_then(|()| refuse_newer(&connection));
-        understood.map_err(|error| if error.is_misunderstood() { sound::damage() } else { error })?;
+            .and_then(|()| refuse_newer(&connection))
+            .map_err(damage)?;
         migrate(&mut connection)?;
-        sound::waiting(&connection)?;
+        sound::waiting(&connection).map_err(damage)?;
         if doubt == Doubt::Damage {
             let mut new = Connection::open_in_memory()?;
             migrate(&mut new)?;

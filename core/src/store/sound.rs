@@ -48,16 +48,20 @@ pub(super) fn waiting(connection: &Connection) -> Result<(), Error> {
          where {every} and edit is not null and content is not null"
     );
     let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let is_whole =
-        || matches!((count(&known), count(&reached)), (Ok(known), Ok(reached)) if known == found && reached == found);
+    // An index that cannot be read is not whole; a disk that fails says nothing about it.
+    let is_whole = || match count(&known).and_then(|known| Ok((known, count(&reached)?))).map_err(Error::from) {
+        Ok(counts) => Ok(counts == (found, found)),
+        Err(error) if error.is_damage() || error.is_misunderstood() => Ok(false),
+        Err(error) => Err(error),
+    };
     if count(&known).is_ok_and(|known| known > found) {
         // The index knows of an edit that is gone.
         return Err(damage());
     }
-    if !is_whole() {
+    if !is_whole()? {
         connection.execute_batch("reindex pending")?;
     }
-    if is_whole() { Ok(()) } else { Err(damage()) }
+    if is_whole()? { Ok(()) } else { Err(damage()) }
 }
 
 fn read_waiting(connection: &Connection) -> Result<i64, Error> {

@@ -132,7 +132,10 @@ fn an_opening_that_meets_an_io_error_sets_nothing_aside() {
                 disk.inject(Fault { calls: Calls::ALL, nth, times, effect: Effect::Fail });
                 let opened = open_phone(&process, 700);
                 let struck = disk.struck();
-                assert!(!matches!(opened, Err(Error::StorageDamaged { .. })), "{name}, call {nth}, {times:?}");
+                assert!(
+                    !matches!(opened, Err(Error::StorageDamaged { .. })),
+                    "{name}, call {nth}, {times:?}: {opened:?}"
+                );
                 drop(opened);
                 disk.heal();
                 let again = open_phone(&process, 701).unwrap_or_else(|error| panic!("{name}, call {nth}: {error:?}"));
