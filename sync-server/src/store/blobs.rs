@@ -10,4 +10,6 @@ pub trait Blobs {
     fn has_blob(&mut self, hash: &Hash) -> Result<bool, StoreError>;
     /// Notes that a blob has arrived whole.
     fn put_blob(&mut self, hash: &Hash, size: u64, stored_ms: i64) -> Result<(), StoreError>;
+    /// Forgets that a blob has arrived.
+    fn forget_blob(&mut self, hash: &Hash) -> Result<(), StoreError>;
 }

@@ -32,6 +32,4 @@ pub trait ErasedRecords {
     fn erase(&mut self, erased: &Erased) -> Result<(), StoreError>;
     /// Counts something that arrived for an erased record.
     fn count_dropped(&mut self, record: RecordId) -> Result<(), StoreError>;
-    /// Forgets that a blob has arrived.
-    fn forget_blob(&mut self, hash: &fieldsync_protocol::Hash) -> Result<(), StoreError>;
 }

@@ -18,4 +18,11 @@ impl Blobs for SqliteTxn<'_> {
             .execute((self.tenant.0, hash.as_bytes(), size as i64, stored_ms))?;
         Ok(())
     }
+
+    fn forget_blob(&mut self, hash: &Hash) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("delete from blob where tenant = ?1 and hash = ?2")?
+            .execute((self.tenant.0, hash.as_bytes()))?;
+        Ok(())
+    }
 }

@@ -84,11 +84,4 @@ impl ErasedRecords for SqliteTxn<'_> {
             .execute((self.tenant.0, record.as_bytes()))?;
         Ok(())
     }
-
-    fn forget_blob(&mut self, hash: &Hash) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached("delete from blob where tenant = ?1 and hash = ?2")?
-            .execute((self.tenant.0, hash.as_bytes()))?;
-        Ok(())
-    }
 }
