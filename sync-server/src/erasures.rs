@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fieldsync::Files;
 use fieldsync_protocol::RecordId;
 
-use crate::revocations::append;
+use crate::revocations::{append, read_log};
 
 const WORD: &str = "erased";
 
@@ -34,12 +34,8 @@ impl Erasures {
     /// # Errors
     /// [`io::Error`] when the file is there and cannot be read.
     pub fn open(path: &Path, files: Arc<dyn Files>) -> io::Result<Self> {
-        let text = match files.read(path, 0, usize::MAX) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        let known = String::from_utf8_lossy(&text).lines().filter_map(read_line).collect();
+        let text = read_log(path, files.as_ref())?;
+        let known = text.lines().filter_map(read_line).collect();
         Ok(Self { file: Some((files, path.to_owned())), known: Mutex::new(known) })
     }
 

@@ -41,13 +41,9 @@ impl Revocations {
     /// # Errors
     /// [`io::Error`] when the file is there and cannot be read.
     pub fn open(path: &Path, files: Arc<dyn Files>) -> io::Result<Self> {
-        let text = match files.read(path, 0, usize::MAX) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let text = read_log(path, files.as_ref())?;
         let mut known: BTreeMap<DeviceId, Times> = BTreeMap::new();
-        for (word, device, at_ms) in String::from_utf8_lossy(&text).lines().filter_map(read_line) {
+        for (word, device, at_ms) in text.lines().filter_map(read_line) {
             known.entry(device).or_default()[word].get_or_insert(at_ms);
         }
         let known = Mutex::new(known);
@@ -148,6 +144,15 @@ fn read_line(line: &str) -> Option<(usize, DeviceId, i64)> {
     let device = words.next()?.parse().ok()?;
     let at_ms = words.next()?.parse().ok()?;
     Some((word, device, at_ms))
+}
+
+/// The text of a log; none there is an empty one.
+pub(crate) fn read_log(path: &Path, files: &dyn Files) -> io::Result<String> {
+    match files.read(path, 0, usize::MAX) {
+        Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Appends lines to a log, on the disk when this returns, also after a line that was cut short.

@@ -65,25 +65,7 @@ pub fn exchange(
     }
 
     let mut door = Door::open(office);
-    let mut answer = ExchangeAnswer {
-        epoch: tenant.epoch,
-        again: None,
-        token: None,
-        outcomes: Vec::new(),
-        offered: Vec::new(),
-        delivered: Vec::new(),
-        left: Vec::new(),
-        erased: Vec::new(),
-        cursor: None,
-        anew: false,
-        more: false,
-        fingerprint: None,
-        rights: 0,
-        server_ms: now_ms,
-        wipe: false,
-        ranged: Vec::new(),
-        office_key: None,
-    };
+    let mut answer = nothing(tenant.epoch, now_ms);
     for offer in &message.offers {
         let id = offer.record.id;
         let order = refill::order_of(&offer.record);
@@ -142,11 +124,17 @@ fn wipe(office: &Office, txn: &mut dyn Txn, device: Device, message: &Exchange) 
     }
     txn.put_device(&device)?;
     let held = message.push.iter().map(|record| (record.id, Outcome::Held { code: Code::Revoked }));
-    Ok(ExchangeAnswer {
-        epoch: txn.tenant()?.epoch,
+    let epoch = txn.tenant()?.epoch;
+    Ok(ExchangeAnswer { outcomes: held.collect(), wipe: true, ..nothing(epoch, now_ms) })
+}
+
+/// An answer that says nothing yet.
+fn nothing(epoch: u64, now_ms: i64) -> ExchangeAnswer {
+    ExchangeAnswer {
+        epoch,
         again: None,
         token: None,
-        outcomes: held.collect(),
+        outcomes: Vec::new(),
         offered: Vec::new(),
         delivered: Vec::new(),
         left: Vec::new(),
@@ -157,10 +145,10 @@ fn wipe(office: &Office, txn: &mut dyn Txn, device: Device, message: &Exchange) 
         fingerprint: None,
         rights: 0,
         server_ms: now_ms,
-        wipe: true,
+        wipe: false,
         ranged: Vec::new(),
         office_key: None,
-    })
+    }
 }
 
 /// Whether a token or cursor proves that this database is older than what was once answered.
