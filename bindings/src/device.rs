@@ -6,7 +6,7 @@ use fieldsync::FileAnchor;
 use uuid::Uuid;
 
 use crate::error::FieldsyncError;
-use crate::keep::{AnchorStore, Kept};
+use crate::keep::{AnchorStore, Kept, KeyStore, Locked};
 use crate::runtime::{Runtime, guard};
 
 /// How a device is opened. Everything but the folder has a default that is right on a phone.
@@ -61,8 +61,14 @@ impl Device {
     /// `StorageDamaged` when the store is damaged: it was set aside, and opening goes on failing until `start_over` is set.
     /// `UpdateApp` when a newer app wrote the store, `FreeSpace` when the disk is full, `TryLater` with `in_use` while another
     /// process has it open, or with `anchor` when the anchor cannot be read; `Defect` when the disk does not work.
-    #[uniffi::constructor(default(anchor = None))]
-    pub fn open(options: OpenOptions, anchor: Option<Arc<dyn AnchorStore>>) -> Result<Arc<Self>, FieldsyncError> {
+    /// With a `key` the store is encrypted: `StorageDamaged` with `key_lost` or `wrong_key` when the key does not open it,
+    /// `NotNow` with `not_encrypted` for a store made without one, or `cannot_encrypt` in a library that cannot.
+    #[uniffi::constructor(default(anchor = None, key = None))]
+    pub fn open(
+        options: OpenOptions,
+        anchor: Option<Arc<dyn AnchorStore>>,
+        key: Option<Arc<dyn KeyStore>>,
+    ) -> Result<Arc<Self>, FieldsyncError> {
         guard(|| {
             let runtime = Runtime::new(options.worker_threads)?;
             let mut config = fieldsync::Config::new(options.dir);
@@ -77,6 +83,7 @@ impl Device {
             if let Ok(quota @ 1..) = u64::try_from(options.photo_quota_bytes) {
                 config.blob_quota = quota;
             }
+            config.key = key.map(|key| Arc::new(Locked(key)) as _);
             config.runtime = Some(runtime.handle().clone());
             let engine = fieldsync::Device::open(config)?;
             Ok(Arc::new(Self { engine, runtime }))

@@ -50,7 +50,7 @@ pub enum FieldsyncError {
     /// read before the phone is unlocked: try again later. What was entered is safe.
     #[error("{reason}")]
     TryLater {
-        /// Stable code: `offline`, `busy`, `in_use`, `anchor`, `file_damaged`.
+        /// Stable code: `offline`, `busy`, `in_use`, `anchor`, `key_unavailable`, `file_damaged`.
         code: String,
         /// What to show.
         reason: String,
@@ -73,7 +73,8 @@ pub enum FieldsyncError {
         /// What to show.
         reason: String,
     },
-    /// The store is damaged and was set aside, nothing was deleted. Tell the person; open with `start_over` after that.
+    /// The store is damaged and was set aside, or its key is lost or wrong (`key_lost`, `wrong_key`); nothing was deleted.
+    /// Tell the person; open with `start_over` after that.
     #[error("{reason}")]
     StorageDamaged {
         /// Stable code.
@@ -155,12 +156,14 @@ impl From<Error> for FieldsyncError {
             | Error::DocumentOutdated
             | Error::Untrusted
             | Error::OtherOwner
-            | Error::StillHolds { .. } => Self::NotNow { code, reason, remedy: None },
+            | Error::StillHolds { .. }
+            | Error::NotEncrypted
+            | Error::CannotEncrypt => Self::NotNow { code, reason, remedy: None },
             Error::SignedOut | Error::Wiped => Self::SignIn { code, reason },
             Error::Offline { retry_after_ms } => {
                 Self::TryLater { code, reason, retry_after_ms: retry_after_ms.and_then(|ms| i64::try_from(ms).ok()) }
             }
-            Error::Busy | Error::FileDamaged | Error::InUse | Error::Anchor(_) => {
+            Error::Busy | Error::FileDamaged | Error::InUse | Error::Anchor(_) | Error::KeyUnavailable(_) => {
                 Self::TryLater { code, reason, retry_after_ms: None }
             }
             Error::Outdated | Error::StorageNewer { .. } => Self::UpdateApp { code, reason },
@@ -170,6 +173,7 @@ impl From<Error> for FieldsyncError {
                 reason: "Failed to read the store. It was set aside, nothing was deleted.".to_owned(),
                 kept_at: Some(kept_at.display().to_string()),
             },
+            Error::KeyLost { .. } | Error::WrongKey { .. } => Self::StorageDamaged { code, reason, kept_at: None },
             Error::Closed | Error::Paused => Self::Reopen { code, reason },
             Error::Cancelled => Self::Cancelled { code, reason },
             _ => Self::Defect { code, reason },

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fieldsync::anchor::{Anchor, AnchorError};
+use fieldsync::key::{KEY_BYTES, KeyError, KeyProvider};
 
 use crate::error::CallbackError;
 
@@ -37,5 +38,72 @@ impl Anchor for Kept {
 
     fn save(&self, value: &[u8]) -> Result<(), AnchorError> {
         self.0.save(value.to_vec()).map_err(AnchorError::new)
+    }
+}
+
+/// Keeps the key under which one store is encrypted: the Keychain of this device only, a key wrapped by the Android
+/// Keystore. Photos beside the store are left to the phone's own file encryption.
+///
+/// Only for libraries built with encryption; in others a device with a key is not opened (`NotNow` with
+/// `cannot_encrypt`). Called when the store is opened, also after a pause, on the thread that does so.
+#[uniffi::export(with_foreign)]
+pub trait KeyStore: Send + Sync {
+    /// The key: 32 random bytes, made the first time and the same ever after.
+    ///
+    /// # Errors
+    /// `Lost` when there was one and it is gone for good: opening fails with `StorageDamaged` and the code `key_lost`.
+    /// `Unavailable` when it cannot be read now, because the phone was not unlocked since it started for example: opening
+    /// fails with `TryLater`. Whatever else is thrown counts as that.
+    fn key(&self) -> Result<Vec<u8>, KeyStoreError>;
+
+    /// Destroys the key, because the office had the device wiped; `key` makes a new one afterwards. Called once more when
+    /// that was cut short.
+    ///
+    /// # Errors
+    /// When it may still be there.
+    fn destroy(&self) -> Result<(), KeyStoreError>;
+}
+
+/// Why a key could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
+pub enum KeyStoreError {
+    /// It is gone for good.
+    #[error("find the key")]
+    Lost,
+    /// It cannot be read now; later it may.
+    #[error("read the key now")]
+    Unavailable {
+        /// Why, for the app's own log.
+        reason: String,
+    },
+}
+
+impl From<uniffi::UnexpectedUniFFICallbackError> for KeyStoreError {
+    fn from(_: uniffi::UnexpectedUniFFICallbackError) -> Self {
+        // Taking the key for lost would give up what is in the store.
+        Self::Unavailable { reason: "unexpected".to_owned() }
+    }
+}
+
+impl From<KeyStoreError> for KeyError {
+    fn from(error: KeyStoreError) -> Self {
+        match error {
+            KeyStoreError::Lost => Self::Lost,
+            KeyStoreError::Unavailable { .. } => Self::Unavailable(error.into()),
+        }
+    }
+}
+
+/// The app's key as the engine knows it.
+pub(crate) struct Locked(pub(crate) Arc<dyn KeyStore>);
+
+impl KeyProvider for Locked {
+    fn key(&self) -> Result<[u8; KEY_BYTES], KeyError> {
+        let key = self.0.key()?;
+        key.try_into().map_err(|_| KeyError::Unavailable("a key has 32 bytes".into()))
+    }
+
+    fn destroy(&self) -> Result<(), KeyError> {
+        Ok(self.0.destroy()?)
     }
 }

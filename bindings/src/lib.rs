@@ -48,7 +48,7 @@ pub use jobs::{
     JobList, JobSort, JobStatus, JobSummary, Part, PartUse, PartUseFilter, PartUseList, SnippetPart, StatusCount,
     day_containing,
 };
-pub use keep::AnchorStore;
+pub use keep::{AnchorStore, KeyStore, KeyStoreError};
 pub use log::{LogLevel, LogLine, LogSink, set_log_sink};
 pub use observe::{ChangeObserver, Subscription};
 pub use office::{Identity, Invitation, read_link};

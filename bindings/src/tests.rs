@@ -58,7 +58,7 @@ fn options(dir: String) -> OpenOptions {
 
 fn open(dir: &TempDir) -> Arc<Device> {
     let dir = dir.path().to_string_lossy().into_owned();
-    Device::open(options(dir), None).unwrap()
+    Device::open(options(dir), None, None).unwrap()
 }
 
 /// Makes `device` Anna's, of an office at `server_url` that need not exist.
@@ -324,7 +324,7 @@ fn a_profile_that_holds_work_is_removed_by_its_very_numbers_alone() {
     let profiles = Profiles::open(dir.path().to_string_lossy().into_owned()).unwrap();
     let anna = profiles.add("Anna 安娜".into()).unwrap();
     profiles.add("Bert".into()).unwrap();
-    let device = Device::open(options(anna.dir), None).unwrap();
+    let device = Device::open(options(anna.dir), None, None).unwrap();
     enrol(&device, "http://127.0.0.1:9");
     let order = order(&device);
     device.add_photo(order, "image/jpeg".into(), b"a photo".into(), None, None).unwrap();
@@ -387,7 +387,7 @@ fn the_apps_anchor_is_kept_and_one_that_cannot_be_read_keeps_the_device_shut() {
     let dir = tempfile::tempdir().unwrap();
     let open = |keychain: &Arc<Keychain>| {
         let dir = dir.path().to_string_lossy().into_owned();
-        Device::open(options(dir), Some(Arc::clone(keychain) as Arc<dyn AnchorStore>))
+        Device::open(options(dir), Some(Arc::clone(keychain) as Arc<dyn AnchorStore>), None)
     };
     let keychain = Arc::new(Keychain::default());
     drop(open(&keychain).unwrap());
@@ -398,6 +398,40 @@ fn the_apps_anchor_is_kept_and_one_that_cannot_be_read_keeps_the_device_shut() {
     assert!(matches!(locked, Some(FieldsyncError::TryLater { ref code, .. }) if code == "anchor"), "{locked:?}");
     keychain.is_locked.store(false, Ordering::SeqCst);
     open(&keychain).unwrap();
+}
+
+/// A key store that answers as it was told.
+struct Keys(Result<Vec<u8>, KeyStoreError>);
+
+impl KeyStore for Keys {
+    fn key(&self) -> Result<Vec<u8>, KeyStoreError> {
+        self.0.clone()
+    }
+
+    fn destroy(&self) -> Result<(), KeyStoreError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_key_is_used_or_refused_and_never_ignored() {
+    let open = |key: Result<Vec<u8>, KeyStoreError>| {
+        let dir = tempfile::tempdir().unwrap();
+        let options = options(dir.path().to_string_lossy().into_owned());
+        match Device::open(options, None, Some(Arc::new(Keys(key)))) {
+            Ok(_) => "open".to_owned(),
+            Err(FieldsyncError::NotNow { code, .. } | FieldsyncError::TryLater { code, .. }) => code,
+            Err(other) => format!("{other:?}"),
+        }
+    };
+
+    let sound = if cfg!(feature = "encryption") { "open" } else { "cannot_encrypt" };
+    assert_eq!(open(Ok(vec![7; 32])), sound);
+    if cfg!(feature = "encryption") {
+        assert_eq!(open(Ok(vec![7; 5])), "key_unavailable");
+        let locked = KeyStoreError::Unavailable { reason: "not unlocked yet".into() };
+        assert_eq!(open(Err(locked)), "key_unavailable");
+    }
 }
 
 #[test]
