@@ -138,7 +138,17 @@ class Smoke(unittest.TestCase):
             asset=fs.KnownOrNew.NEW_ASSET(fs.NewAsset(name="Loader", serial="")),
         ))
         self.assertTrue(opened.number.startswith("P-"))
+        with self.assertRaises(fs.FieldsyncError.FixEntry):
+            run(phone.take_bundle(str(Path(__file__))))
+        made = run(phone.export_bundle(str(self.scratch / "work.bundle")))
+        self.assertGreater(made.edits, 3)
+        colleague = self.phone(self.office.technician("Bert Holm"), "colleague")
+        self.sync(colleague)
+        run(colleague.take_bundle(made.path))
+        self.assertEqual(self.sync(colleague).bundles_sent, 1)
+        self.assertEqual(colleague.bundles(), [])
         self.sync(phone)
+        self.assertTrue(phone.status().is_drained)
         subscription.end()
 
     def test_a_conflict_is_decided_and_a_job_that_was_taken_away_is_held(self):

@@ -145,9 +145,12 @@ impl From<Error> for FieldsyncError {
                 };
                 Self::FixEntry { code, reason: sentence(&invalid), field }
             }
-            Error::BadCode | Error::BadLink | Error::BadAddress | Error::BadMark | Error::FileTooLarge => {
-                Self::FixEntry { code, reason, field: None }
-            }
+            Error::BadCode
+            | Error::BadLink
+            | Error::BadAddress
+            | Error::BadMark
+            | Error::FileTooLarge
+            | Error::Bundle(_) => Self::FixEntry { code, reason, field: None },
             Error::Refused { code: why, .. } => Self::NotNow { code, reason, remedy: Some(why.remedy().to_owned()) },
             Error::ProposalNeedsOrder
             | Error::NotFound
@@ -158,6 +161,9 @@ impl From<Error> for FieldsyncError {
             | Error::OtherOwner
             | Error::StillHolds { .. }
             | Error::NotEncrypted
+            | Error::NothingToCarry
+            | Error::NoOfficeKey
+            | Error::TooManyBundles
             | Error::CannotEncrypt => Self::NotNow { code, reason, remedy: None },
             Error::SignedOut | Error::Wiped => Self::SignIn { code, reason },
             Error::Offline { retry_after_ms } => {

@@ -12,6 +12,7 @@
 //! that use the network are asynchronous. Ids are UUIDs; times are milliseconds since 1970 UTC and end in `_ms`; money
 //! is in minor units, quantities in thousandths. What is called opaque is text to hand back, not to read.
 
+mod bundle;
 mod conflict;
 mod device;
 mod document;
@@ -34,6 +35,7 @@ mod tests;
 mod values;
 mod work;
 
+pub use bundle::{BundleReceipt, TakenBundle};
 pub use conflict::{Conflict, ConflictValue, Landing};
 pub use device::{Device, DeviceStatus, OpenOptions};
 pub use document::{

@@ -141,6 +141,10 @@ pub struct SyncReceipt {
     pub photos_sent: u32,
     /// Photos and files that could not be sent this time.
     pub photos_failed: u32,
+    /// Bundles of other devices that the office has taken.
+    pub bundles_sent: u32,
+    /// Bundles of other devices that it did not take, or not this time.
+    pub bundles_failed: u32,
     /// Entries that are still only here.
     pub still_here: u32,
     /// Photos and files that are still only here.
@@ -242,6 +246,8 @@ impl From<Receipt> for SyncReceipt {
             refilled: receipt.refilled,
             photos_sent: receipt.blobs_sent,
             photos_failed: receipt.blobs_failed,
+            bundles_sent: receipt.bundles_sent,
+            bundles_failed: receipt.bundles_failed,
             still_here: receipt.still_here,
             photos_here: receipt.blobs_here,
             bytes_up: signed(receipt.bytes_up),

@@ -400,6 +400,22 @@ fn the_apps_anchor_is_kept_and_one_that_cannot_be_read_keeps_the_device_shut() {
     open(&keychain).unwrap();
 }
 
+#[test]
+fn a_bundle_is_made_only_where_the_offices_key_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let device = open(&dir);
+    enrol(&device, "http://127.0.0.1:9");
+    order(&device);
+    let file = dir.path().join("work.bundle");
+
+    let made = wait(device.export_bundle(file.to_string_lossy().into_owned()));
+    assert!(matches!(made, Err(FieldsyncError::NotNow { ref code, .. }) if code == "no_office_key"), "{made:?}");
+    assert!(!file.exists());
+    assert!(device.bundles().unwrap().is_empty());
+    let gone = device.discard_bundle("no bundle".into());
+    assert!(matches!(gone, Err(FieldsyncError::NotNow { ref code, .. }) if code == "not_found"), "{gone:?}");
+}
+
 /// A key store that answers as it was told.
 struct Keys(Result<Vec<u8>, KeyStoreError>);
 
