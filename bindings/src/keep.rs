@@ -61,7 +61,7 @@ pub trait KeyStore: Send + Sync {
     ///
     /// # Errors
     /// When it may still be there.
-    fn destroy(&self) -> Result<(), KeyStoreError>;
+    fn erase(&self) -> Result<(), KeyStoreError>;
 }
 
 /// Why a key could not be had.
@@ -104,6 +104,6 @@ impl KeyProvider for Locked {
     }
 
     fn destroy(&self) -> Result<(), KeyError> {
-        Ok(self.0.destroy()?)
+        Ok(self.0.erase()?)
     }
 }

@@ -424,7 +424,7 @@ impl KeyStore for Keys {
         self.0.clone()
     }
 
-    fn destroy(&self) -> Result<(), KeyStoreError> {
+    fn erase(&self) -> Result<(), KeyStoreError> {
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ import Foundation
 ///   class would let a background sync find its own store unreadable on a locked phone.
 /// - The folder is out of backups. A backup restored onto a second phone would be a copy of this device; the engine finds
 ///   that out by its anchor and goes on as a new one, but there is nothing to gain from it.
-public func openDevice(in support: URL, anchor: AnchorStore? = nil) throws -> Device {
+public func openDevice(in support: URL, anchor: AnchorStore? = nil, key: KeyStore? = nil) throws -> Device {
     var folder = support.appendingPathComponent("fieldsync", isDirectory: true)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     #if os(iOS)
@@ -21,5 +21,5 @@ public func openDevice(in support: URL, anchor: AnchorStore? = nil) throws -> De
     values.isExcludedFromBackup = true
     try folder.setResourceValues(values)
     #endif
-    return try Device.open(options: OpenOptions(dir: folder.path), anchor: anchor)
+    return try Device.open(options: OpenOptions(dir: folder.path), anchor: anchor, key: key)
 }

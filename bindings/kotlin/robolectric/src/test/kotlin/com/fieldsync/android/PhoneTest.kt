@@ -4,7 +4,10 @@ import android.content.Context
 import android.os.Looper
 import com.fieldsync.Office
 import com.fieldsync.changes
+import com.fieldsync.code
 import com.fieldsync.core.Device
+import com.fieldsync.core.FieldsyncException
+import com.fieldsync.core.KeyStoreException
 import com.fieldsync.core.KnownOrNew
 import com.fieldsync.core.NewCustomer
 import com.fieldsync.core.NewOrder
@@ -27,7 +30,6 @@ import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import java.io.File
 import java.lang.ref.WeakReference
-import java.security.GeneralSecurityException
 import java.security.Security
 import java.util.UUID
 
@@ -70,11 +72,36 @@ class PhoneTest {
     }
 
     @Test
-    fun `a key from another phone's keystore is an error and not another key`() {
+    fun `a key from another phone's keystore is lost and not another key`() {
         KeystoreKey(context).key()
         FakeKeystore.keys.clear()
 
-        assertThrows(GeneralSecurityException::class.java) { KeystoreKey(context).key() }
+        assertThrows(KeyStoreException.Lost::class.java) { KeystoreKey(context).key() }
+
+        KeystoreKey(context, "another").key()
+        FakeKeystore.keys["com.fieldsync.store.fieldsync"] = FakeKeystore.keys.getValue("com.fieldsync.store.another")
+        assertThrows(KeyStoreException.Lost::class.java) { KeystoreKey(context).key() }
+    }
+
+    @Test
+    fun `an erased key comes back as a new one, and only that one`() {
+        val key = KeystoreKey(context).key()
+        val other = KeystoreKey(context, "another").key()
+
+        KeystoreKey(context).erase()
+        KeystoreKey(context).erase()
+
+        assertFalse(key.contentEquals(KeystoreKey(context).key()))
+        assertArrayEquals(other, KeystoreKey(context, "another").key())
+    }
+
+    @Test
+    fun `a library that cannot encrypt refuses the key instead of ignoring it`() {
+        val refused = assertThrows(FieldsyncException.NotNow::class.java) {
+            Device.open(context.fieldsyncOptions(), key = KeystoreKey(context))
+        }
+
+        assertEquals("cannot_encrypt", (refused as FieldsyncException).code)
     }
 
     @Test
