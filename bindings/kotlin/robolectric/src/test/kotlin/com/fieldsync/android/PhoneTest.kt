@@ -97,9 +97,10 @@ class PhoneTest {
 
     @Test
     fun `a library that cannot encrypt refuses the key instead of ignoring it`() {
-        val refused = assertThrows(FieldsyncException.NotNow::class.java) {
-            Device.open(context.fieldsyncOptions(), key = KeystoreKey(context))
-        }
+        val refused =
+            assertThrows(FieldsyncException.NotNow::class.java) {
+                Device.open(context.fieldsyncOptions(), key = KeystoreKey(context))
+            }
 
         assertEquals("cannot_encrypt", (refused as FieldsyncException).code)
     }
