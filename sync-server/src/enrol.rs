@@ -1,4 +1,4 @@
-//! Devices come and go: one-time codes, enrolment, revocation.
+//! Devices come and go: one-time codes, enrolment, revocation, retirement.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use fieldsync_protocol::limits::ENROL_CODE_MINUTES;
 use fieldsync_protocol::{DeviceId, Hash, PersonId, RecordId, show};
 
 use crate::office::Office;
-use crate::store::{Device, StoreError, Txn};
+use crate::store::{Device, Replica, StoreError, Txn};
 
 /// Longest name of a device, characters.
 const NAME_CHARACTERS_MAX: usize = 80;
@@ -133,6 +133,28 @@ pub fn wipe(office: &Office, device: DeviceId) -> Result<(), StoreError> {
     })
 }
 
+/// Gives a device up that never returns: nobody waits for it any more when something is to be forgotten, and what its
+/// stores still send under an id they had is held. It gets what it always got; one that must not is to be revoked. When it
+/// is heard of again it counts again, under a fresh replica id. Twice changes nothing; a revoked device counts for nothing
+/// already and is left as it is.
+///
+/// # Errors
+/// [`StoreError`] of the store.
+pub fn retire(office: &Office, device: DeviceId) -> Result<(), StoreError> {
+    let now_ms = office.now_ms();
+    office.write(move |txn| {
+        let found = txn.device(device)?.filter(|device| device.revoked_ms.is_none() && device.retired_ms.is_none());
+        let Some(found) = found else { return Ok(()) };
+        txn.put_device(&Device { retired_ms: Some(now_ms), ..found })?;
+        for (id, replica) in txn.replicas_of(device)? {
+            if replica.retired_ms.is_none() {
+                txn.put_replica(id, &Replica { retired_ms: Some(now_ms), ..replica })?;
+            }
+        }
+        Ok(())
+    })
+}
+
 fn new_device(certificate: &Certificate, name: String) -> Device {
     Device {
         id: certificate.device,
@@ -148,6 +170,7 @@ fn new_device(certificate: &Certificate, name: String) -> Device {
         revoked_ms: None,
         wipe_ms: None,
         wiped_ms: None,
+        retired_ms: None,
     }
 }
 

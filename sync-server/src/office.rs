@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fieldsync::entropy::{self, Entropy};
 use fieldsync::{Clock, SystemClock, SystemEntropy};
-use fieldsync_protocol::limits::PAGE_RECORDS_MAX;
+use fieldsync_protocol::limits::{OFFLINE_HORIZON_DAYS, PAGE_RECORDS_MAX};
 use fieldsync_protocol::{PersonId, RecordId, ReplicaId, Stamp, Trust};
 
 use crate::erasures::Erasures;
@@ -37,6 +37,8 @@ pub struct Office {
     /// Records on one page of a pull at most. Smaller is slower and changes nothing else: a simulation makes rare cuts
     /// frequent with it.
     pub page_records: usize,
+    /// After so long without a contact a device starts over, milliseconds.
+    pub horizon_ms: i64,
 }
 
 impl Office {
@@ -56,7 +58,18 @@ impl Office {
         let replica = entropy::replica_id(entropy.as_ref());
         let revocations = Arc::new(Revocations::in_memory());
         let erasures = Arc::new(Erasures::in_memory());
-        Self { store, tenant, keys, clock, entropy, replica, revocations, erasures, page_records: PAGE_RECORDS_MAX }
+        Self {
+            store,
+            tenant,
+            keys,
+            clock,
+            entropy,
+            replica,
+            revocations,
+            erasures,
+            page_records: PAGE_RECORDS_MAX,
+            horizon_ms: OFFLINE_HORIZON_DAYS * 24 * 60 * 60_000,
+        }
     }
 
     /// Runs `work` in one durable transaction.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fieldsync_protocol::{DeviceId, RecordId, ReplicaId, show};
 use serde::Serialize;
 
-use crate::store::{Action, EpochStart, Placed, StoreError, Txn};
+use crate::store::{Action, Device, EpochStart, Placed, StoreError, Txn};
 
 /// Rows of history read at once.
 const PAGE: u64 = 1_000;
@@ -30,7 +30,7 @@ pub struct Recovery {
     pub brought_back: u64,
     /// Records in which they stand.
     pub records: u64,
-    /// Every device that is not revoked, and whether it has returned.
+    /// Every device that is neither revoked nor retired, and whether it has returned.
     pub devices: Vec<Returning>,
     /// Edits that are known to have been made and whose values nobody has brought back.
     pub missing: Vec<Missing>,
@@ -127,7 +127,8 @@ pub fn recovery(txn: &mut dyn Txn) -> Result<Option<Recovery>, StoreError> {
 
 fn devices(txn: &mut dyn Txn, start: &EpochStart) -> Result<Vec<Returning>, StoreError> {
     let mut returning = Vec::new();
-    for device in txn.devices()?.into_iter().filter(|device| device.revoked_ms.is_none()) {
+    let is_awaited = |device: &Device| device.revoked_ms.is_none() && device.retired_ms.is_none();
+    for device in txn.devices()?.into_iter().filter(is_awaited) {
         returning.push(Returning {
             device: device.id,
             technician: name(txn, RecordId(device.person.0))?.unwrap_or_default(),

@@ -16,6 +16,7 @@ mod on_site;
 mod photo;
 mod refused;
 mod restored;
+mod returning;
 mod salvaged;
 mod scope;
 mod signed;

@@ -189,6 +189,11 @@ pub struct ExchangeAnswer {
     /// the last page.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranged: Vec<Ranged>,
+    /// This page begins a walk from the start because the office can no longer tell what changed since the cursor sent: the
+    /// device was away for too long, or others were waited for no longer. What the walk does not name was deleted or has
+    /// left the scope meanwhile: it is not offered back, it leaves when nothing of it waits for an answer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub start_over: bool,
     /// The key that carried bundles are closed to, for a device that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub office_key: Option<crate::bundle::OfficeKey>,

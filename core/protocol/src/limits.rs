@@ -50,5 +50,8 @@ pub const BUNDLE_PART_BYTES_MAX: usize = 4_194_304;
 pub const BUNDLE_BLOBS_MAX: usize = 4_096;
 /// Most points in the strokes of one signature.
 pub const STROKE_POINTS_MAX: usize = 20_000;
+/// Days after which a device that was not heard of starts over: it hands over what only it has and walks its scope anew.
+/// A season and the leave after it are shorter; what a device knew a year ago is cheaper to fetch than to bring forward.
+pub const OFFLINE_HORIZON_DAYS: i64 = 400;
 /// Highest minutes an enrolment code lives.
 pub const ENROL_CODE_MINUTES: i64 = 10;

@@ -120,6 +120,8 @@ pub enum Code {
     Withdrawn,
     /// The device was revoked.
     Revoked,
+    /// The office had given the device up: it was retired.
+    Retired,
     /// There is no such record for this technician.
     OutOfScope,
     /// The kind or group is not known to this version.
@@ -130,6 +132,8 @@ pub enum Code {
     MissingReference,
     /// The content was erased for privacy.
     Erased,
+    /// The record was deleted, everybody was told, and it is kept no more.
+    Collected,
     /// A limit on what a peer may send was exceeded.
     TooLarge,
 }
@@ -146,11 +150,13 @@ impl Code {
             Self::OrderClosed => "the work order is approved and closed",
             Self::Withdrawn => "the job was taken away from you",
             Self::Revoked => "this device was revoked",
+            Self::Retired => "the office had given this device up",
             Self::OutOfScope => "there is no such record for you",
             Self::UnknownKind => "the office does not know this kind of entry",
             Self::InvalidEntry => "the entry does not fit the table of kinds",
             Self::MissingReference => "something this refers to has not reached the office",
             Self::Erased => "the content was erased for privacy",
+            Self::Collected => "the record was deleted long ago",
             Self::TooLarge => "the entry is too large",
         }
     }
@@ -162,7 +168,9 @@ impl Code {
             Self::ProposalNeeded => "send it as a proposal",
             Self::AppendOnly => "void it with a reason and record a new one",
             Self::OrderClosed => "ask the dispatcher for a new, linked work order",
-            Self::Withdrawn | Self::Revoked => "nothing is lost: the dispatcher decides what becomes of it",
+            Self::Withdrawn | Self::Revoked | Self::Retired | Self::Collected => {
+                "nothing is lost: the dispatcher decides what becomes of it"
+            }
             Self::OutOfScope => "ask the dispatcher to assign you",
             Self::UnknownKind => "the office must be updated; the entry is kept until then",
             Self::InvalidEntry | Self::TooLarge => "correct the entry, or export it and tell support",
@@ -188,11 +196,13 @@ impl Code {
             Self::OrderClosed => "order_closed",
             Self::Withdrawn => "withdrawn",
             Self::Revoked => "revoked",
+            Self::Retired => "retired",
             Self::OutOfScope => "out_of_scope",
             Self::UnknownKind => "unknown_kind",
             Self::InvalidEntry => "invalid_entry",
             Self::MissingReference => "missing_reference",
             Self::Erased => "erased",
+            Self::Collected => "collected",
             Self::TooLarge => "too_large",
         }
     }

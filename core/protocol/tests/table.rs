@@ -97,7 +97,7 @@ fn rights() -> String {
 }
 
 fn codes() -> String {
-    const CODES: [Code; 14] = [
+    const CODES: [Code; 16] = [
         Code::OfficeOwned,
         Code::NotYourRole,
         Code::NotYours,
@@ -106,11 +106,13 @@ fn codes() -> String {
         Code::OrderClosed,
         Code::Withdrawn,
         Code::Revoked,
+        Code::Retired,
         Code::OutOfScope,
         Code::UnknownKind,
         Code::InvalidEntry,
         Code::MissingReference,
         Code::Erased,
+        Code::Collected,
         Code::TooLarge,
     ];
     let mut page = String::from("| code | what happened | what to do |\n| --- | --- | --- |\n");

@@ -55,6 +55,8 @@ pub(crate) const SALVAGED: &str = "salvaged";
 pub(crate) const WIPING: &str = "wiping";
 /// Where the office is.
 pub(crate) const SERVER_URL: &str = "server_url";
+/// Whether the walk under way starts over: what it does not name leaves, instead of being offered back.
+pub(crate) const STARTS_OVER: &str = "starts_over";
 /// Whether something was erased since the free space of the files was wiped last.
 pub(crate) const SCRUB: &str = "scrub";
 

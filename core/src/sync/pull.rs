@@ -97,6 +97,13 @@ pub(super) fn apply(
     if !answer.more {
         // Everything the office knows has been named by now.
         let ids: Vec<RecordId> = unnamed(work)?;
+        if meta::has(work.tx, meta::STARTS_OVER)? {
+            for id in &ids {
+                work.set_leaving(*id, Leaving::Yes)?;
+            }
+            work.tx.prepare_cached("delete from unnamed")?.execute([])?;
+            meta::clear(work.tx, meta::STARTS_OVER)?;
+        }
         offer_unnamed(work)?;
         for id in ids {
             work.recompute(id)?;
@@ -110,13 +117,18 @@ pub(super) fn apply(
     Ok(Page::Applied { changed })
 }
 
-/// At the start of a walk everything held counts as not named yet; each page names some of it.
+/// At the start of a walk everything held counts as not named yet; each page names some of it. What is left over at the end
+/// was forgotten by the office and is offered back, or, when the device starts over, is gone and leaves.
 fn begin_walk(work: &mut Work<'_>, answer: &ExchangeAnswer) -> Result<(), Error> {
     if answer.anew {
         work.tx.prepare_cached("delete from unnamed")?.execute([])?;
         work.tx
             .prepare_cached("insert into unnamed (record) select id from record where theirs is not null")?
             .execute([])?;
+        match answer.start_over {
+            true => meta::set(work.tx, meta::STARTS_OVER, &true)?,
+            false => meta::clear(work.tx, meta::STARTS_OVER)?,
+        }
     }
     let mut statement = work.tx.prepare_cached("delete from unnamed where record = ?1")?;
     for id in answer.delivered.iter().map(|delivery| &delivery.record.id).chain(&answer.left) {

@@ -64,6 +64,9 @@ pub struct Receipt {
     pub damaged: u32,
     /// Times the office found this store to be a copy or of another epoch, so that it took a new replica id.
     pub restamps: u32,
+    /// Whether this device had been away for too long, so that it started over: what only it had was handed over first, and
+    /// what it knew of the office it has fetched anew.
+    pub started_over: bool,
     /// Whether both sides hold the same, by fingerprint; `None` when the sync did not get that far.
     pub agrees: Option<bool>,
 }
@@ -92,6 +95,12 @@ impl fmt::Display for Receipt {
             }
         }
         writeln!(f, "still here      {} entries, {} photos", self.still_here, self.blobs_here)?;
+        if self.started_over {
+            writeln!(
+                f,
+                "started over    away for too long: everything was fetched anew, nothing of this device's was lost"
+            )?;
+        }
         if self.repairs > 0 {
             writeln!(f, "repaired        {} records that differed from the office's", self.repairs)?;
         }

@@ -171,6 +171,7 @@ impl Session {
                 if sent.asked.is_empty() {
                     identity::again(work, new, known)?;
                     receipt.restamps += 1;
+                    receipt.started_over |= answer.start_over;
                 } else if store::asked::count(work.tx)? == 0 {
                     identity::conclude(work, new)?;
                     receipt.restamps += 1;

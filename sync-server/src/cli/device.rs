@@ -1,4 +1,4 @@
-//! `device list`, `device revoke` and `device wipe`.
+//! `device list`, `device revoke`, `device wipe` and `device retire`.
 
 use std::process::ExitCode;
 
@@ -23,9 +23,12 @@ pub enum DeviceCommand {
     Revoke(RevokeArgs),
     /// Wipe a device: it is revoked, and at its next contact it hands over what only it has and destroys the rest.
     Wipe(RevokeArgs),
+    /// Give a device up that never returns, so that nothing waits for it any more. Should it return, what it had not sent
+    /// is held, and it goes on under a fresh id. One that was stolen is to be revoked instead.
+    Retire(RevokeArgs),
 }
 
-/// The device to revoke or wipe.
+/// The device to revoke, wipe or retire.
 #[derive(Debug, Clone, Args)]
 pub struct RevokeArgs {
     /// Its id, as `device list` shows it.
@@ -79,6 +82,21 @@ pub fn run(command: DeviceCommand) -> anyhow::Result<ExitCode> {
                 }
             }
         }
+        DeviceCommand::Retire(args) => {
+            let opened = enter(&args.place)?;
+            let device = find(&opened.office, &args.device)?;
+            match (device.revoked_ms, device.retired_ms) {
+                (Some(_), _) => eprintln!("It is revoked: nothing waits for it."),
+                (None, Some(_)) => eprintln!("It is retired already."),
+                (None, None) => {
+                    enrol::retire(&opened.office, device.id)?;
+                    eprintln!(
+                        "Retired: nothing waits for it any more. Should it return, what it had not sent is shown in the \
+                         console under \"held\", and it goes on as a fresh device."
+                    );
+                }
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -104,7 +122,10 @@ fn row(device: &Device, owner: String) -> [String; 6] {
         (Some(at), _, _) => format!("wiped {}", moment(Some(at))),
         (None, Some(_), _) => "to be wiped".to_owned(),
         (None, None, Some(at)) => format!("revoked {}", moment(Some(at))),
-        (None, None, None) => "active".to_owned(),
+        (None, None, None) => match device.retired_ms {
+            Some(at) => format!("retired {}", moment(Some(at))),
+            None => "active".to_owned(),
+        },
     };
     [device.id.to_string(), owner, device.name.clone(), moment(device.contact_ms), held, standing]
 }

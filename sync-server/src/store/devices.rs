@@ -34,6 +34,8 @@ pub struct Device {
     pub wipe_ms: Option<i64>,
     /// When the device said that it has handed over what it could and destroys its store.
     pub wiped_ms: Option<i64>,
+    /// Since when nobody waits for it: it was retired and has not been heard of since.
+    pub retired_ms: Option<i64>,
 }
 
 /// What the clone detector keeps per replica.
@@ -47,6 +49,8 @@ pub struct Replica {
     pub serial: u64,
     /// The last of them.
     pub push_id: Option<PushId>,
+    /// Since when this id may say nothing new: its device was retired.
+    pub retired_ms: Option<i64>,
 }
 
 /// Devices, their replicas, and one-time enrolment codes. In a [`super::Store::read`] the writing verbs fail.
@@ -61,6 +65,8 @@ pub trait Devices {
     fn replica(&mut self, id: ReplicaId) -> Result<Option<Replica>, StoreError>;
     /// Stores it.
     fn put_replica(&mut self, id: ReplicaId, replica: &Replica) -> Result<(), StoreError>;
+    /// The replica ids of a device.
+    fn replicas_of(&mut self, device: DeviceId) -> Result<Vec<(ReplicaId, Replica)>, StoreError>;
     /// Stores the hash of a one-time code.
     fn put_code(&mut self, hash: &Hash, person: PersonId, expires_ms: i64) -> Result<(), StoreError>;
     /// Uses a code up for a device's key; `None` when it is unknown, expired, or used for another key. Using it again

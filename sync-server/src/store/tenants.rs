@@ -15,6 +15,8 @@ pub struct Tenant {
     pub sequence: u64,
     /// The chain hash there.
     pub chain: Hash,
+    /// Cursors below this place have missed what cannot be told any more.
+    pub floor: u64,
 }
 
 /// Where an epoch began.

@@ -73,7 +73,14 @@ pub fn take(
     };
     let mut ordered: Vec<&Brought> = records.iter().collect();
     ordered.sort_by_key(|(_, record)| push::rank(&record.kind));
-    let mut bringing = Bringing { office, door: Door::open(office), device, author, manifest };
+    let is_retired = device.retired_ms.is_some()
+        || txn.replica(manifest.replica)?.is_some_and(|replica| replica.retired_ms.is_some());
+    let kept_aside = match (device.revoked_ms, is_retired) {
+        (Some(_), _) => Some(Code::Revoked),
+        (None, true) => Some(Code::Retired),
+        (None, false) => None,
+    };
+    let mut bringing = Bringing { office, door: Door::open(office), device, author, manifest, kept_aside };
     let mut fates = Vec::with_capacity(records.len());
     for (theirs, record) in ordered {
         fates.push(bringing.record(txn, theirs.as_ref(), record)?);
@@ -88,6 +95,8 @@ struct Bringing<'a> {
     device: &'a Device,
     author: Author,
     manifest: &'a Manifest,
+    /// Why everything new is held, when the author's device was revoked or given up.
+    kept_aside: Option<Code>,
 }
 
 impl Bringing<'_> {
@@ -187,10 +196,9 @@ impl Bringing<'_> {
     ) -> Result<Vec<(fieldsync_protocol::Dot, Fate)>, StoreError> {
         let mut fates = Vec::new();
         while !edits.is_empty() {
-            let accepted = if self.device.revoked_ms.is_some() {
-                Accepted::Held(Code::Revoked)
-            } else {
-                self.door.accept(txn, &self.author, &push.kind, push.id, &edits, Action::Accepted)?
+            let accepted = match self.kept_aside {
+                Some(code) => Accepted::Held(code),
+                None => self.door.accept(txn, &self.author, &push.kind, push.id, &edits, Action::Accepted)?,
             };
             match accepted {
                 Accepted::Done { stored, .. } => {

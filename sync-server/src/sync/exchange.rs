@@ -1,12 +1,14 @@
 //! One exchange, walked in the order of checks: epoch, refill, identity, push, pull. Authentication came before.
 
-use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Offered, Outcome, SentDot};
+use std::borrow::Cow;
+
+use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Offered, Outcome, PushRecord, SentDot};
 use fieldsync_protocol::rights::{Actor, Code, Role};
-use fieldsync_protocol::{DeviceId, RecordId};
+use fieldsync_protocol::{DeviceId, RecordId, Version};
 
 use super::accept::{Author, Door};
 use super::sealed::{Cursor, Token};
-use super::{erase, held, pull, push, refill};
+use super::{erase, held, pull, push, refill, returning};
 use crate::office::Office;
 use crate::store::{Audience, Device, Replica, StoreError, Txn};
 
@@ -50,7 +52,7 @@ pub fn exchange(
         return Ok(Err(ExchangeError::Revoked));
     }
     let now_ms = office.now_ms();
-    device.contact_ms = Some(now_ms);
+    let last_contact_ms = device.contact_ms.replace(now_ms);
     device.offset_ms = Some(now_ms.saturating_sub(message.clock_ms));
     device.holding = message.holding;
     device.table_version = message.table;
@@ -84,21 +86,31 @@ pub fn exchange(
             txn.claim_place(cursor.highest)?;
         }
     } else {
+        let is_retired = returning::is_retired(txn, &mut device, tenant.epoch, message.replica)?;
         let replica = txn.replica(message.replica)?;
-        if is_copy(txn, &device, message, replica.as_ref(), token.as_ref())? {
+        if !is_retired && is_copy(txn, &device, message, replica.as_ref(), token.as_ref())? {
             answer.again = Some(known(txn, message)?);
             door.close(txn)?;
             txn.put_device(&device)?;
             return Ok(Ok(answer));
         }
-        let position = cursor.filter(|cursor| cursor.epoch == tenant.epoch).map_or(0, |cursor| cursor.position);
+        let present = cursor.filter(|cursor| cursor.epoch == tenant.epoch);
+        let is_stale =
+            present.is_some_and(|cursor| returning::is_stale(office, &tenant, &cursor, last_contact_ms, now_ms));
+        let position = present.map_or(0, |cursor| cursor.position);
         let author = Author {
             actor: Actor { person: device.person, role: Role::Technician },
             device: Some(device.id),
             position: position.max(device.position),
         };
-        let replica = replica.unwrap_or(Replica { device: device.id, epoch: tenant.epoch, serial: 0, push_id: None });
-        answer.outcomes = push::take(office, txn, &mut door, &device, &author, &message.push, &mut answer.erased)?;
+        let new = Replica { device: device.id, epoch: tenant.epoch, serial: 0, push_id: None, retired_ms: None };
+        let replica = replica.unwrap_or(new);
+        answer.outcomes = if is_retired {
+            returning::hold_back(office, txn, &mut door, &device, &message.push, &mut answer.erased)?
+        } else {
+            let pushed = if is_stale { without_base(&message.push) } else { Cow::Borrowed(&message.push[..]) };
+            push::take(office, txn, &mut door, &device, &author, &pushed, &mut answer.erased)?
+        };
         if let Some(push_id) = message.push_id {
             let accepted = Replica { serial: replica.serial + 1, push_id: Some(push_id), ..replica };
             txn.put_replica(message.replica, &accepted)?;
@@ -106,8 +118,23 @@ pub fn exchange(
             answer.token = Some(token.close(office));
         }
         device.position = position.max(device.position);
+        if is_retired || is_stale {
+            // Everything that only this store has comes first, then a fresh replica id.
+            if message.push.is_empty() && message.offers.is_empty() {
+                answer.again = Some(known(txn, message)?);
+                answer.start_over = is_stale;
+            } else {
+                answer.more = true;
+                answer.rights = pull::rights(txn, &device)?;
+                answer.left = pull::late(txn, &device, &answer)?;
+                door.close(txn)?;
+                txn.put_device(&device)?;
+                return Ok(Ok(answer));
+            }
+        }
     }
     door.close(txn)?;
+    let cursor = cursor.filter(|_| !answer.start_over);
     pull::fill(office, txn, &device, message, cursor, &mut answer)?;
     txn.put_device(&device)?;
     Ok(Ok(answer))
@@ -126,6 +153,11 @@ fn wipe(office: &Office, txn: &mut dyn Txn, device: Device, message: &Exchange) 
     let held = message.push.iter().map(|record| (record.id, Outcome::Held { code: Code::Revoked }));
     let epoch = txn.tenant()?.epoch;
     Ok(ExchangeAnswer { outcomes: held.collect(), wipe: true, ..nothing(epoch, now_ms) })
+}
+
+/// What a device pushes whose *theirs* is given up next: what that stood on is not asked for.
+fn without_base(push: &[PushRecord]) -> Cow<'static, [PushRecord]> {
+    push.iter().map(|record| PushRecord { base: Version::new(), ..record.clone() }).collect()
 }
 
 /// An answer that says nothing yet.
@@ -147,6 +179,7 @@ fn nothing(epoch: u64, now_ms: i64) -> ExchangeAnswer {
         server_ms: now_ms,
         wipe: false,
         ranged: Vec::new(),
+        start_over: false,
         office_key: None,
     }
 }

@@ -17,6 +17,7 @@ pub mod held;
 mod pull;
 mod push;
 mod refill;
+mod returning;
 mod scope;
 mod sealed;
 #[cfg(test)]

@@ -98,11 +98,9 @@ pub(super) fn fill(
         }
         end = Some((row.changed, row.record));
     }
-    // Late work is accepted and yet out of scope: it leaves the device with the job it belongs to.
-    for (id, outcome) in &answer.outcomes {
-        let is_late = matches!(outcome, Outcome::Accepted { .. }) && !is_visible(txn, device.person, *id)?;
-        if is_late && !page.left.contains(id) {
-            page.left.push(*id);
+    for id in late(txn, device, answer)? {
+        if !page.left.contains(&id) {
+            page.left.push(id);
         }
     }
     if !page.is_full && horizon.is_some() {
@@ -124,9 +122,10 @@ pub(super) fn fill(
         within,
         highest: tenant.sequence,
         chain: tenant.chain,
+        at_ms: Some(office.now_ms()),
     };
     answer.cursor = Some(next.close(office));
-    answer.rights = txn.audience(own)?.rights;
+    answer.rights = rights(txn, device)?;
     if !answer.more {
         answer.ranged = compare::answer(txn, device, &message.ranges)?;
         answer.fingerprint = Some(fingerprint(txn, device)?);
@@ -135,6 +134,22 @@ pub(super) fn fill(
     answer.left = page.left;
     answer.erased.extend(page.erased);
     Ok(())
+}
+
+/// Late work that was accepted and is yet out of scope: it leaves the device with the job it belongs to.
+pub(super) fn late(txn: &mut dyn Txn, device: &Device, answer: &ExchangeAnswer) -> Result<Vec<RecordId>, StoreError> {
+    let mut late = Vec::new();
+    for (id, outcome) in &answer.outcomes {
+        if matches!(outcome, Outcome::Accepted { .. }) && !is_visible(txn, device.person, *id)? {
+            late.push(*id);
+        }
+    }
+    Ok(late)
+}
+
+/// The stamp that changes whenever a device's access does.
+pub(super) fn rights(txn: &mut dyn Txn, device: &Device) -> Result<u64, StoreError> {
+    Ok(txn.audience(Audience::of(RecordId(device.person.0)))?.rights)
 }
 
 /// Records whose state the device learns from this very answer's outcomes; delivering them again would be an echo.

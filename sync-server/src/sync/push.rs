@@ -3,6 +3,7 @@
 use fieldsync_protocol::exchange::{Outcome, PushRecord, Refusal};
 use fieldsync_protocol::kinds::{self, Reach};
 use fieldsync_protocol::limits::PAGE_BYTES;
+use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::{Record, RecordId, encode};
 
 use super::accept::{self, Accepted, Author, Door};
@@ -38,7 +39,7 @@ pub(super) fn take(
 }
 
 /// Whole records travel with their outcomes as long as they fit a page; what does not comes with the page itself.
-fn bounded(outcome: Outcome, bytes: &mut usize) -> Outcome {
+pub(super) fn bounded(outcome: Outcome, bytes: &mut usize) -> Outcome {
     let whole = match &outcome {
         Outcome::Accepted { result: Some(record), .. } => record.as_ref(),
         Outcome::Refused { theirs: Some(theirs), .. } => &theirs.0,
@@ -83,12 +84,48 @@ fn take_perhaps_carried(
     }
     // The dots pushed are not those that are in: the device gets the record as it is.
     match txn.record(push.id)? {
-        Some(stored) => {
-            let seal = office.keys.seal_record(push.id, &stored.check);
-            Ok(Outcome::Accepted { seal, result: Some(Box::new(stored.record)), apart: false })
-        }
+        Some(_) => acknowledge(office, txn, device, push.id),
         None => take_record(office, txn, door, device, author, push),
     }
+}
+
+/// Takes what may say nothing new: what is here is acknowledged, the rest is held.
+pub(super) fn set_aside(
+    office: &Office,
+    txn: &mut dyn Txn,
+    door: &mut Door<'_>,
+    device: &Device,
+    push: &PushRecord,
+    code: Code,
+) -> Result<Outcome, StoreError> {
+    let arrived = bundle::arrived(txn, device.id, push)?;
+    let mut new = Vec::new();
+    for (edit, arrived) in push.edits.iter().zip(arrived) {
+        if arrived == Arrived::No && txn.dot(push.id, edit.dot)? != Some(edit.content()) {
+            new.push(edit.clone());
+        }
+    }
+    if new.is_empty() {
+        return acknowledge(office, txn, device, push.id);
+    }
+    let order = order_of(txn, push)?;
+    held::hold(office, txn, device, &push.kind, push.id, order, &new, code)?;
+    order.into_iter().for_each(|order| door.touch(order));
+    Ok(Outcome::Held { code })
+}
+
+/// Acknowledges edits that are here already, as far as its technician may see with the record as it is.
+pub(super) fn acknowledge(
+    office: &Office,
+    txn: &mut dyn Txn,
+    device: &Device,
+    id: RecordId,
+) -> Result<Outcome, StoreError> {
+    let stored = txn.record(id)?;
+    let check = stored.as_ref().map_or_else(|| Record::new("", id).check(), |stored| stored.check);
+    let is_told = scope::is_visible(txn, device.person, id)?;
+    let result = stored.filter(|_| is_told).map(|stored| Box::new(stored.record));
+    Ok(Outcome::Accepted { seal: office.keys.seal_record(id, &check), result, apart: false })
 }
 
 /// Masters, then orders, then assignments, then the rest: what is referred to arrives before what refers to it.

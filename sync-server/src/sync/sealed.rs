@@ -24,6 +24,9 @@ pub(crate) struct Cursor {
     pub highest: u64,
     /// The chain hash there. A restored server has another one, or none.
     pub chain: Hash,
+    /// When it was given, on the office's clock; none in one of an older server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<i64>,
 }
 
 /// What an accepted push leaves with the device.

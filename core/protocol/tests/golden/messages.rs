@@ -310,7 +310,20 @@ pub(crate) fn exchange_answer() -> ExchangeAnswer {
         server_ms: MORNING_MS + 3_601_000,
         wipe: false,
         ranged: Vec::new(),
+        start_over: false,
         office_key: None,
+    }
+}
+
+/// The answer to a device that was away for too long: a fresh replica id, and the first page of a walk from the start.
+pub(crate) fn exchange_answer_start_over() -> ExchangeAnswer {
+    ExchangeAnswer {
+        cursor: exchange_answer().cursor,
+        delivered: exchange_answer().delivered,
+        anew: true,
+        more: true,
+        start_over: true,
+        ..exchange_answer_again()
     }
 }
 

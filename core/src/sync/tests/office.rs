@@ -182,6 +182,7 @@ impl Office {
             server_ms: MORNING_MS,
             wipe: false,
             ranged: Vec::new(),
+            start_over: false,
             office_key: None,
         };
         if exchange.epoch != self.epoch {

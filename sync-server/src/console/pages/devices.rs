@@ -1,4 +1,4 @@
-//! Devices: what they have and still hold, enrolling, revoking.
+//! Devices: what they have and still hold, enrolling, revoking, giving up.
 
 use axum::Form;
 use axum::extract::Path;
@@ -14,7 +14,7 @@ use crate::cli::enrol::link;
 use crate::console::desk::{Desk, blocking};
 use crate::console::failure::Failure;
 use crate::console::notice::{self, Notice};
-use crate::console::view::devices::{DeviceRow, Devices, Enrol, Revoke, Wipe};
+use crate::console::view::devices::{DeviceRow, Devices, Enrol, Retire, Revoke, Wipe};
 use crate::console::view::frame::{Choice, Place};
 use crate::console::view::ink::code_square;
 use crate::console::view::show::{Chip, counted, span};
@@ -113,6 +113,36 @@ pub(super) async fn revoke(desk: Desk, Path(device): Path<DeviceId>) -> Result<R
     Ok(desk.done("/devices", format!("{name} is revoked. What it still sends is held for you.")))
 }
 
+pub(super) async fn ask_retire(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
+    let page = desk
+        .read(move |desk, txn| {
+            let found = txn.device(device)?.filter(is_awaited).ok_or(Failure::NotFound)?;
+            let team = team(txn)?;
+            Ok(Retire {
+                frame: desk.frame(txn, format!("Retire {}", found.name), Place::Devices)?,
+                device: row(desk, txn, &team, &found)?,
+                action: format!("/devices/{device}/retire"),
+            })
+        })
+        .await?;
+    Ok(desk.page(&page))
+}
+
+pub(super) async fn retire(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
+    let office = desk.state().office.clone();
+    let name = blocking(move || {
+        let found = office.read(|txn| txn.device(device))?.ok_or(Failure::NotFound)?;
+        enrol::retire(&office, device)?;
+        Ok(found.name)
+    })
+    .await?;
+    Ok(desk.done("/devices", format!("{name} is retired. Should it return, what it had not sent is held for you.")))
+}
+
+fn is_awaited(device: &Device) -> bool {
+    device.revoked_ms.is_none() && device.retired_ms.is_none()
+}
+
 pub(super) async fn ask_wipe(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
     let page = desk
         .read(move |desk, txn| {
@@ -160,14 +190,15 @@ fn row(desk: &Desk, txn: &mut dyn Txn, team: &[Mate], device: &Device) -> Result
             (Some(_), _, _) => Some(Chip::new("faded", "Wiped")),
             (None, Some(_), _) => Some(Chip::new("amber", "To be wiped")),
             (None, None, false) => Some(Chip::new("faded", "Revoked")),
-            (None, None, true) => None,
+            (None, None, true) => device.retired_ms.map(|_| Chip::new("faded", "Retired")),
         },
         enrolled: desk.zone.day(device.enrolled_ms),
         heard: device.contact_ms.map(|ms| desk.zone.ago(ms, now_ms)),
-        is_silent: is_live && device.contact_ms.is_none_or(|ms| now_ms - ms > LONG_AGO_MS),
+        is_silent: is_awaited(device) && device.contact_ms.is_none_or(|ms| now_ms - ms > LONG_AGO_MS),
         reach: reach(txn, device)?,
         holds: holds(device),
         revoke_href: is_live.then(|| format!("/devices/{}/revoke", device.id)),
+        retire_href: is_awaited(device).then(|| format!("/devices/{}/retire", device.id)),
         wipe_href: device.wipe_ms.is_none().then(|| format!("/devices/{}/wipe", device.id)),
     })
 }

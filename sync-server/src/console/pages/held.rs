@@ -208,6 +208,8 @@ fn reason(code: Code) -> Chip {
     match code {
         Code::Withdrawn => Chip::new("orange", "late work"),
         Code::Revoked => Chip::new("violet", "revoked device"),
+        Code::Retired => Chip::new("violet", "retired device"),
+        Code::Collected => Chip::new("slate", "deleted record"),
         Code::OutOfScope => Chip::new("amber", "refill without seal"),
         _ => Chip::new("amber", "held"),
     }
@@ -217,6 +219,11 @@ fn why(code: Code) -> &'static str {
     match code {
         Code::Withdrawn => "The job had been taken away, and the device had been told, when this was written.",
         Code::Revoked => "The device was revoked. What it still pushed is kept here.",
+        Code::Retired => "The device had been given up, and came back. What it had not sent by then is kept here.",
+        Code::Collected => {
+            "The record was deleted, every device was told, and it is kept no more. It cannot come back: what is here can \
+             be read, entered anew elsewhere, or put away."
+        }
         Code::OutOfScope => {
             "The device offered something back that the office does not know, and the office's seal on it does not \
              hold. It may come from a time that a restore lost, or from elsewhere."

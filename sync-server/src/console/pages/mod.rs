@@ -57,6 +57,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/devices", get(devices::show))
         .route("/devices/enrol", get(devices::code).post(devices::enrol))
         .route("/devices/{device}/revoke", get(devices::ask_revoke).post(devices::revoke))
+        .route("/devices/{device}/retire", get(devices::ask_retire).post(devices::retire))
         .route("/devices/{device}/wipe", get(devices::ask_wipe).post(devices::wipe))
         .route("/held", get(held::show))
         .route("/held/release", post(held::release))

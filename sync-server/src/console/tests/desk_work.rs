@@ -294,6 +294,21 @@ async fn a_device_is_enrolled_with_a_code_shown_once_and_revoked_after_asking() 
 }
 
 #[tokio::test]
+async fn a_device_that_never_returns_is_given_up_after_asking() {
+    let world = world();
+    let mut browser = world.signed_in().await;
+    let href = format!("/devices/{}/retire", world.device);
+    assert!(browser.get("/devices").await.body.contains(&href));
+
+    assert!(browser.get(&href).await.body.contains("Retire Phone in van 3?"));
+    let retired = browser.post(&href, &[]).await;
+
+    assert!(browser.follow(&retired).await.body.contains("Phone in van 3 is retired."));
+    assert_eq!(browser.get(&href).await.status, StatusCode::NOT_FOUND);
+    assert!(!browser.get("/devices").await.body.contains(&href));
+}
+
+#[tokio::test]
 async fn dispatching_adds_who_is_new_and_withdraws_who_is_unticked() {
     let world = world();
     let order = world.order("pump leaks");

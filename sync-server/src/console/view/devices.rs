@@ -33,6 +33,8 @@ pub(crate) struct DeviceRow {
     pub(crate) holds: Vec<Chip>,
     /// Present while the device may be revoked: the page that asks once more.
     pub(crate) revoke_href: Option<String>,
+    /// Present while the office waits for the device: the page that asks once more.
+    pub(crate) retire_href: Option<String>,
     /// Present until the device was asked to wipe itself: the page that asks once more.
     pub(crate) wipe_href: Option<String>,
 }
@@ -53,6 +55,15 @@ pub(crate) struct Enrol {
 #[derive(Debug, Template)]
 #[template(path = "device_revoke.html")]
 pub(crate) struct Revoke {
+    pub(crate) frame: Frame,
+    pub(crate) device: DeviceRow,
+    pub(crate) action: String,
+}
+
+/// The page that asks before a device is given up.
+#[derive(Debug, Template)]
+#[template(path = "device_retire.html")]
+pub(crate) struct Retire {
     pub(crate) frame: Frame,
     pub(crate) device: DeviceRow,
     pub(crate) action: String,

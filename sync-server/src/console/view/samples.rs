@@ -49,6 +49,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("devices", render(&desk::devices())),
         ("device_enrol", render(&desk::enrol())),
         ("device_revoke", render(&desk::revoke())),
+        ("device_retire", render(&desk::retire())),
         ("device_wipe", render(&desk::wipe())),
         ("explain", render(&desk::explain())),
         ("import", render(&desk::upload())),

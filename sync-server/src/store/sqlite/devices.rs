@@ -8,7 +8,21 @@ use super::{SqliteTxn, column};
 use crate::store::{Device, Devices, Replica, StoreError};
 
 const COLUMNS: &str = "id, person, name, public_key, enrolled_ms, contact_ms, position, offset_ms, pending, refused,
-    blobs, table_version, revoked_ms, wipe_ms, wiped_ms";
+    blobs, table_version, revoked_ms, wipe_ms, wiped_ms, retired_ms";
+
+const REPLICA: &str = "id, device, epoch, serial, push_id, retired_ms";
+
+fn replica(row: &Row<'_>) -> rusqlite::Result<(ReplicaId, Replica)> {
+    let push_id: Option<Vec<u8>> = row.get(4)?;
+    let replica = Replica {
+        device: column!(row, 1, DeviceId),
+        epoch: row.get::<_, i64>(2)? as u64,
+        serial: row.get::<_, i64>(3)? as u64,
+        push_id: push_id.and_then(|bytes| PushId::from_slice(&bytes)),
+        retired_ms: row.get(5)?,
+    };
+    Ok((column!(row, 0, ReplicaId), replica))
+}
 
 fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
     Ok(Device {
@@ -25,6 +39,7 @@ fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
         revoked_ms: row.get(12)?,
         wipe_ms: row.get(13)?,
         wiped_ms: row.get(14)?,
+        retired_ms: row.get(15)?,
     })
 }
 
@@ -45,7 +60,7 @@ impl Devices for SqliteTxn<'_> {
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError> {
         let sql = format!(
             "insert or replace into device (tenant, {COLUMNS})
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
         );
         self.connection.prepare_cached(&sql)?.execute(rusqlite::params![
             self.tenant.0,
@@ -64,43 +79,36 @@ impl Devices for SqliteTxn<'_> {
             device.revoked_ms,
             device.wipe_ms,
             device.wiped_ms,
+            device.retired_ms,
         ])?;
         Ok(())
     }
 
     fn replica(&mut self, id: ReplicaId) -> Result<Option<Replica>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("select device, epoch, serial, push_id from replica where tenant = ?1 and id = ?2")?;
-        let row = statement
-            .query_row((self.tenant.0, id.as_bytes()), |row| {
-                let push_id: Option<Vec<u8>> = row.get(3)?;
-                Ok(Replica {
-                    device: column!(row, 0, DeviceId),
-                    epoch: row.get::<_, i64>(1)? as u64,
-                    serial: row.get::<_, i64>(2)? as u64,
-                    push_id: push_id.and_then(|bytes| PushId::from_slice(&bytes)),
-                })
-            })
-            .optional()?;
-        Ok(row)
+        let sql = format!("select {REPLICA} from replica where tenant = ?1 and id = ?2");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        Ok(statement.query_row((self.tenant.0, id.as_bytes()), |row| Ok(replica(row)?.1)).optional()?)
     }
 
     fn put_replica(&mut self, id: ReplicaId, replica: &Replica) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(
-                "insert or replace into replica (tenant, id, device, epoch, serial, push_id)
-                 values (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute((
-                self.tenant.0,
-                id.as_bytes(),
-                replica.device.as_bytes(),
-                replica.epoch as i64,
-                replica.serial as i64,
-                replica.push_id.map(|id| *id.as_bytes()),
-            ))?;
+        let sql = format!("insert or replace into replica (tenant, {REPLICA}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        self.connection.prepare_cached(&sql)?.execute((
+            self.tenant.0,
+            id.as_bytes(),
+            replica.device.as_bytes(),
+            replica.epoch as i64,
+            replica.serial as i64,
+            replica.push_id.map(|id| *id.as_bytes()),
+            replica.retired_ms,
+        ))?;
         Ok(())
+    }
+
+    fn replicas_of(&mut self, device: DeviceId) -> Result<Vec<(ReplicaId, Replica)>, StoreError> {
+        let sql = format!("select {REPLICA} from replica where tenant = ?1 and device = ?2 order by id");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map((self.tenant.0, device.as_bytes()), replica)?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn put_code(&mut self, hash: &Hash, person: PersonId, expires_ms: i64) -> Result<(), StoreError> {

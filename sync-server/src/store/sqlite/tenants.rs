@@ -12,14 +12,16 @@ impl Tenants for SqliteTxn<'_> {
     }
 
     fn tenant(&mut self) -> Result<Tenant, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("select name, epoch, sequence, chain from tenant where tenant = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("select name, epoch, sequence, chain, floor from tenant where tenant = ?1")?;
         let tenant = statement.query_row([self.tenant.0], |row| {
             Ok(Tenant {
                 name: row.get(0)?,
                 epoch: row.get::<_, i64>(1)? as u64,
                 sequence: row.get::<_, i64>(2)? as u64,
                 chain: column!(row, 3, Hash),
+                floor: row.get::<_, i64>(4)? as u64,
             })
         })?;
         Ok(tenant)

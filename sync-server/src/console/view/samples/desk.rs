@@ -2,7 +2,7 @@
 
 use super::{DAY, HOUR, MINUTE, NOW, done, frame, zone};
 use crate::console::view::board::{Board, Column, Filter, Heard, PageLink, Pages, Row, Tab, page_numbers};
-use crate::console::view::devices::{DeviceRow, Devices, Enrol, Revoke, Wipe};
+use crate::console::view::devices::{DeviceRow, Devices, Enrol, Retire, Revoke, Wipe};
 use crate::console::view::explain::{Explain, Sight};
 use crate::console::view::frame::{Choice, Place};
 use crate::console::view::held::{Held, HeldChange, HeldPage, JobLink};
@@ -269,6 +269,7 @@ fn device(
         reach,
         holds,
         revoke_href: Some("/devices/1/revoke".into()),
+        retire_href: Some("/devices/1/retire".into()),
         wipe_href: Some("/devices/1/wipe".into()),
     }
 }
@@ -283,6 +284,7 @@ pub(super) fn devices() -> Devices {
         vec![],
     );
     revoked.revoke_href = None;
+    revoked.retire_href = None;
     revoked.wipe_href = None;
     let holds =
         vec![Chip::new("amber", "14 edits"), Chip::new("red", "1 refused"), Chip::new("slate", "3 photos, 8.2 MB")];
@@ -319,6 +321,11 @@ pub(super) fn enrol() -> Enrol {
 pub(super) fn revoke() -> Revoke {
     let device = devices().devices.swap_remove(1);
     Revoke { frame: frame("Revoke", Place::Devices), device, action: "/devices/1/revoke".into() }
+}
+
+pub(super) fn retire() -> Retire {
+    let device = devices().devices.swap_remove(1);
+    Retire { frame: frame("Retire", Place::Devices), device, action: "/devices/1/retire".into() }
 }
 
 pub(super) fn wipe() -> Wipe {
