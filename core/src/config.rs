@@ -15,6 +15,9 @@ use crate::key::KeyProvider;
 /// The quota of photos and files unless told otherwise: some three hundred photos.
 pub const BLOB_QUOTA: u64 = 1 << 30;
 
+/// Records that one transaction of a sync changes unless told otherwise: a few milliseconds' work on a phone.
+pub const STEP_RECORDS: usize = 32;
+
 /// How a device is opened. Everything but the folder has a default that is right on a phone.
 #[derive(Clone)]
 pub struct Config {
@@ -47,6 +50,9 @@ pub struct Config {
     /// Records that one exchange carries to the office at most. Smaller is slower and changes nothing else: a simulation
     /// makes rare cuts frequent with it.
     pub push_records: usize,
+    /// Records that one transaction of a sync changes at most. Smaller is slower and lets who enters something wait less;
+    /// it changes nothing else.
+    pub step_records: usize,
     /// Where network work runs; a runtime of the engine's own when `None`.
     pub runtime: Option<tokio::runtime::Handle>,
 }
@@ -66,6 +72,7 @@ impl Config {
             allow_insecure: false,
             start_over: false,
             push_records: PUSH_RECORDS_MAX,
+            step_records: STEP_RECORDS,
             runtime: None,
         }
     }

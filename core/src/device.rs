@@ -257,6 +257,16 @@ impl Device {
         self.inner.store.scrub()
     }
 
+    /// Whether somebody waits for the transaction under way to end.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.inner.store.is_awaited()
+    }
+
+    /// Records that one transaction of a sync may change.
+    pub(crate) fn step_records(&self) -> usize {
+        self.inner.config.step_records.max(1)
+    }
+
     pub(crate) fn push_records(&self) -> usize {
         self.inner.config.push_records
     }

@@ -1,4 +1,4 @@
-//! The local store: one SQLite file, one writer connection, readers on WAL snapshots.
+//! The local store: one SQLite file, one writer connection that everybody gets in turn, readers on WAL snapshots.
 //!
 //! Promises: a committed transaction survives a kill and a power cut; opening gives either a working store or a clear
 //! error, and a damaged file is set aside, never deleted, never replaced by an empty store that passes for it. Nothing
@@ -17,6 +17,7 @@ pub(crate) mod piece;
 pub(crate) mod record;
 pub(crate) mod repair;
 mod sound;
+mod turn;
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::files::Hold;
+
+use turn::Turns;
 
 pub(crate) use open::{FILE, KEPT, WIPED};
 pub(crate) use record::{all_of_kind, below, shown};
@@ -42,6 +45,7 @@ pub(crate) struct Store {
     idle: Condvar,
     // Before the writer, so that the writer closes last: only a connection that may write leaves one file behind.
     readers: Mutex<Vec<Connection>>,
+    turns: Turns,
     writer: Mutex<Option<Connection>>,
     hold: Mutex<Option<Hold>>,
 }
@@ -74,6 +78,7 @@ impl Store {
             gate: Mutex::default(),
             idle: Condvar::new(),
             readers: Mutex::default(),
+            turns: Turns::default(),
             writer: Mutex::new(Some(writer)),
             hold: Mutex::new(Some(hold)),
         })
@@ -99,11 +104,17 @@ impl Store {
     /// Writes one transaction: everything `work` did is committed, or nothing.
     pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let _inside = self.enter()?;
+        let _turn = self.turns.take();
         let result = self.writer().and_then(|mut writer| {
             let connection = writer.as_mut().ok_or(Error::Closed)?;
             transact(connection, work)
         });
         self.note_damage(result)
+    }
+
+    /// Whether somebody waits for the transaction under way to end.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.turns.is_awaited()
     }
 
     /// How many stores were set aside here.
@@ -114,6 +125,7 @@ impl Store {
     /// Wipes what deleted rows left in the files: rewrites the database without free space and empties its journal.
     pub(crate) fn scrub(&self) -> Result<(), Error> {
         let _inside = self.enter()?;
+        let _turn = self.turns.take();
         let result = self.writer().and_then(|writer| {
             let connection = writer.as_ref().ok_or(Error::Closed)?;
             lock(&self.readers).clear();

@@ -9,33 +9,28 @@ use crate::error::Error;
 use crate::store::record::Work;
 use crate::store::{self, meta};
 
-/// Takes the records off the device, whatever waits for them. Returns the files that go with them.
-pub(super) fn erase(work: &mut Work<'_>, ids: &[RecordId], receipt: &mut Receipt) -> Result<Vec<Hash>, Error> {
-    let mut files = Vec::new();
-    for id in ids {
-        receipt.erased += u32::from(store::record::kind_of(work.tx, *id)?.is_some());
-        for sql in [
-            "delete from pending where record = ?1",
-            "delete from drawer where record = ?1 or work_order = ?1",
-            "delete from offer where record = ?1",
-            "delete from unnamed where record = ?1",
-            "delete from repair where record = ?1",
-            "delete from damaged where record = ?1",
-            "delete from piece where record = ?1",
-        ] {
-            work.tx.prepare_cached(sql)?.execute([id.as_bytes()])?;
-        }
-        work.remove(*id)?;
-        files.extend(store::blob::remove(work.tx, *id)?);
+/// Takes a record off the device, whatever waits for it. Returns the file that goes with it.
+pub(super) fn erase(work: &mut Work<'_>, id: RecordId, receipt: &mut Receipt) -> Result<Option<Hash>, Error> {
+    receipt.erased += u32::from(store::record::kind_of(work.tx, id)?.is_some());
+    for sql in [
+        "delete from pending where record = ?1",
+        "delete from drawer where record = ?1 or work_order = ?1",
+        "delete from offer where record = ?1",
+        "delete from unnamed where record = ?1",
+        "delete from repair where record = ?1",
+        "delete from damaged where record = ?1",
+        "delete from piece where record = ?1",
+    ] {
+        work.tx.prepare_cached(sql)?.execute([id.as_bytes()])?;
     }
-    if !ids.is_empty() {
-        meta::set(work.tx, meta::SCRUB, &true)?;
-    }
-    Ok(files)
+    work.remove(id)?;
+    meta::set(work.tx, meta::SCRUB, &true)?;
+    store::blob::remove(work.tx, id)
 }
 
-/// Wipes what deleted rows left in the store's files, when something was erased since that was done last. A failure is
-/// made good by the next sync.
+/// Wipes what deleted rows left in the store's files, when something was erased since that was done last: it rewrites the
+/// whole store, so it is done when the records are through, not after every answer. A failure, or a sync that was cut
+/// before, is made good by the next one.
 pub(super) fn scrub(device: &Device) -> Result<(), Error> {
     if device.read(|connection| meta::get::<bool>(connection, meta::SCRUB))?.is_none() {
         return Ok(());

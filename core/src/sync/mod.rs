@@ -2,8 +2,8 @@
 //! the local store.
 //!
 //! [`Session::next`] says send, wait or done; [`Session::answer`] takes a response, [`Session::failed`] the lack of one.
-//! Every change of state is one SQLite transaction, so a session may be dropped at any point, with the process if need
-//! be: the next one goes on from what was committed. The same code runs over HTTP, in the fleet simulator and in tests.
+//! Every change of state is a SQLite transaction, and an answer is several ([`steps`]), so a session may be dropped at any
+//! point, with the process if need be: the next one goes on from what was committed. The same code runs over HTTP, in the fleet simulator and in tests.
 //!
 //! A round carries pending edits and offers to the office and a page of changes back ([`push`], [`pull`]); where both
 //! sides still differ is found and repaired record by record ([`compare`]). When nothing is left to say, photos and files
@@ -21,6 +21,7 @@ mod push;
 mod receipt;
 mod retry;
 mod round;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -122,6 +123,8 @@ impl Session {
         let identity = device.identity()?.ok_or(Error::SignedOut)?;
         let after = device.read(|connection| meta::get(connection, meta::EXAMINED))?.flatten();
         let looked = check::look_round(device, after, device.take_suspicion())?;
+        // What an earlier sync erased and was cut before it could wipe.
+        erase::scrub(device)?;
         let mut receipt = Receipt { damaged: looked.report.damaged_edits, ..Receipt::default() };
         receipt.retried +=
             device.change(|work| drawer::retry_refused(work, &drawer::Reason::Reference, &BTreeSet::new()))?;

@@ -1,11 +1,12 @@
-//! The device's half of a pull: a page is applied as a whole with its cursor, or not at all.
+//! The device's half of a pull: a page is applied record by record, and its cursor stands when all of it is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use fieldsync_protocol::exchange::ExchangeAnswer;
-use fieldsync_protocol::{Record, RecordId, Seal};
+use fieldsync_protocol::RecordId;
+use fieldsync_protocol::exchange::Delivery;
+use rusqlite::OptionalExtension;
 
-use super::push::{deliver, offer_unnamed};
+use super::push::deliver;
 use super::receipt::Receipt;
 use crate::device::Device;
 use crate::error::Error;
@@ -16,131 +17,118 @@ use crate::store::{self, meta};
 /// own check will not be the last.
 const WHOLES_MAX: u8 = 2;
 
-/// What became of a page.
-pub(super) enum Page {
-    /// Applied, with its cursor.
-    Applied {
-        /// Records whose copy changed.
-        changed: BTreeSet<RecordId>,
-    },
-    /// Not applied: these records must be delivered whole first.
-    Incomplete(Vec<RecordId>),
-    /// Not applied: a record larger than a page came in part, and what came is kept.
-    Partial,
+/// What became of a record that was delivered.
+pub(super) enum Came {
+    /// It is *theirs* now, and it was not before.
+    Changed,
+    /// It was *theirs* already.
+    Known,
+    /// It does not build on what is here: it must be delivered whole before the page's cursor may stand.
+    Missing,
+    /// It is larger than a page; what came of it is kept.
+    InPart,
+    /// It does not match its own check, however often it is delivered. The page goes on without it.
+    LeftOut,
 }
 
-/// Applies a page.
+/// Makes a delivered record *theirs*. Twice changes nothing the second time.
 pub(super) fn apply(
     work: &mut Work<'_>,
-    answer: &ExchangeAnswer,
+    delivery: &Delivery,
     asked: &mut BTreeMap<RecordId, u8>,
     receipt: &mut Receipt,
-) -> Result<Page, Error> {
-    let mut results: Vec<(Record, Seal)> = Vec::with_capacity(answer.delivered.len());
-    let mut missing = Vec::new();
-    for delivery in &answer.delivered {
-        let joined = store::piece::joined(work.tx, delivery)?;
-        let delivery = joined.as_ref().unwrap_or(delivery);
-        if delivery.rest > 0 {
-            store::piece::keep(work.tx, delivery)?;
-            return Ok(Page::Partial);
-        }
-        let held = if delivery.is_whole { None } else { store::record::theirs(work.tx, delivery.record.id)? };
-        match delivery.onto(held.as_ref().map(|held| &held.record)) {
-            Some(record) => results.push((record, delivery.seal)),
-            None if asked.get(&delivery.record.id).copied().unwrap_or(0) < WHOLES_MAX => {
-                missing.push(delivery.record.id);
-            }
-            None => {
-                store::repair::settled(work.tx, delivery.record.id)?;
-                tracing::error!(record.id = %delivery.record.id, "a record does not match its own check, left out");
-            }
-        }
+) -> Result<Came, Error> {
+    let joined = store::piece::joined(work.tx, delivery)?;
+    let delivery = joined.as_ref().unwrap_or(delivery);
+    if delivery.rest > 0 {
+        store::piece::keep(work.tx, delivery)?;
+        return Ok(Came::InPart);
     }
-    if !missing.is_empty() {
-        for id in &missing {
-            *asked.entry(*id).or_insert(0) += 1;
+    let id = delivery.record.id;
+    let held = store::record::theirs(work.tx, id)?.map(|held| held.record);
+    let Some(record) = delivery.onto(held.as_ref().filter(|_| !delivery.is_whole)) else {
+        let times = asked.entry(id).or_insert(0);
+        if *times < WHOLES_MAX {
+            *times += 1;
             receipt.wholes += 1;
+            return Ok(Came::Missing);
         }
-        return Ok(Page::Incomplete(missing));
+        store::repair::settled(work.tx, id)?;
+        tracing::error!(record.id = %id, "a record does not match its own check, left out");
+        return Ok(Came::LeftOut);
+    };
+    let is_new = held.as_ref() != Some(&record);
+    let is_repaired = store::repair::is_wanted(work.tx, id)?;
+    deliver(work, &record, delivery.seal)?;
+    store::piece::forget(work.tx, id)?;
+    if is_repaired && store::repair::settled(work.tx, id)? {
+        receipt.repairs += 1;
     }
-    begin_walk(work, answer)?;
-    let mut changed = BTreeSet::new();
-    for (record, seal) in &results {
-        let is_new = store::record::theirs(work.tx, record.id)?.is_none_or(|held| held.record != *record);
-        if is_new {
-            changed.insert(record.id);
-        }
-        let is_repaired = store::repair::is_wanted(work.tx, record.id)?;
-        if fieldsync_protocol::planted!("cursor-without-page") && results.len() > 1 && *record == results[0].0 {
-            continue;
-        }
-        deliver(work, record, *seal)?;
-        store::piece::forget(work.tx, record.id)?;
-        if is_repaired && store::repair::settled(work.tx, record.id)? {
-            receipt.repairs += 1;
-        }
-        if fieldsync_protocol::planted!("pull-removes-pending") {
-            for edit in store::pending::of(work.tx, record.id)? {
-                if record.version.covers(edit.dot) {
-                    store::pending::remove(work.tx, record.id, edit.dot)?;
-                }
+    if fieldsync_protocol::planted!("pull-removes-pending") {
+        for edit in store::pending::of(work.tx, id)? {
+            if record.version.covers(edit.dot) {
+                store::pending::remove(work.tx, id, edit.dot)?;
             }
-            work.recompute(record.id)?;
         }
-        work.set_leaving(record.id, Leaving::No)?;
+        work.recompute(id)?;
     }
-    for id in &answer.left {
-        work.set_leaving(*id, Leaving::Yes)?;
-    }
-    receipt.received += changed.len() as u32;
-    if !answer.more {
-        // Everything the office knows has been named by now.
-        let ids: Vec<RecordId> = unnamed(work)?;
-        if meta::has(work.tx, meta::STARTS_OVER)? {
-            for id in &ids {
-                work.set_leaving(*id, Leaving::Yes)?;
-            }
-            work.tx.prepare_cached("delete from unnamed")?.execute([])?;
-            meta::clear(work.tx, meta::STARTS_OVER)?;
-        }
-        offer_unnamed(work)?;
-        for id in ids {
-            work.recompute(id)?;
-        }
-    }
-    if let Some(cursor) = &answer.cursor
-        && !(fieldsync_protocol::planted!("page-without-cursor") && answer.more)
-    {
-        meta::set(work.tx, meta::CURSOR, cursor)?;
-    }
-    Ok(Page::Applied { changed })
+    work.set_leaving(id, Leaving::No)?;
+    Ok(if is_new { Came::Changed } else { Came::Known })
 }
 
 /// At the start of a walk everything held counts as not named yet; each page names some of it. What is left over at the end
 /// was forgotten by the office and is offered back, or, when the device starts over, is gone and leaves.
-fn begin_walk(work: &mut Work<'_>, answer: &ExchangeAnswer) -> Result<(), Error> {
-    if answer.anew {
-        work.tx.prepare_cached("delete from unnamed")?.execute([])?;
-        work.tx
-            .prepare_cached("insert into unnamed (record) select id from record where theirs is not null")?
-            .execute([])?;
-        match answer.start_over {
-            true => meta::set(work.tx, meta::STARTS_OVER, &true)?,
-            false => meta::clear(work.tx, meta::STARTS_OVER)?,
-        }
+pub(super) fn begin_walk(work: &mut Work<'_>, starts_over: bool) -> Result<(), Error> {
+    work.tx.prepare_cached("delete from unnamed")?.execute([])?;
+    work.tx
+        .prepare_cached("insert into unnamed (record) select id from record where theirs is not null")?
+        .execute([])?;
+    match starts_over {
+        true => meta::set(work.tx, meta::STARTS_OVER, &true),
+        false => meta::clear(work.tx, meta::STARTS_OVER),
     }
-    let mut statement = work.tx.prepare_cached("delete from unnamed where record = ?1")?;
-    for id in answer.delivered.iter().map(|delivery| &delivery.record.id).chain(&answer.left) {
+}
+
+/// What a page brought before its cursor stands: if the page is cut off there and the record leaves the scope before the
+/// next one, nobody would ever name it.
+pub(super) fn unname(work: &mut Work<'_>, ids: &[RecordId]) -> Result<(), Error> {
+    let mut statement = work.tx.prepare_cached("insert or ignore into unnamed (record) values (?1)")?;
+    for id in ids {
         statement.execute([id.as_bytes()])?;
     }
     Ok(())
 }
 
-fn unnamed(work: &Work<'_>) -> Result<Vec<RecordId>, Error> {
-    let mut statement = work.tx.prepare_cached("select record from unnamed")?;
-    let ids = statement.query_map([], |row| store::record::id(row, 0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+/// The office has named these.
+pub(super) fn name<'i>(work: &mut Work<'_>, ids: impl Iterator<Item = &'i RecordId>) -> Result<(), Error> {
+    let mut statement = work.tx.prepare_cached("delete from unnamed where record = ?1")?;
+    for id in ids {
+        statement.execute([id.as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// Once everything the office knows has been named, parts with the next record that was not; whether there was one.
+pub(super) fn part_with_unnamed(work: &mut Work<'_>) -> Result<bool, Error> {
+    let next = work
+        .tx
+        .prepare_cached("delete from unnamed where record = (select record from unnamed limit 1) returning record")?
+        .query_row([], |row| store::record::id(row, 0))
+        .optional()?;
+    let Some(id) = next else {
+        meta::clear(work.tx, meta::STARTS_OVER)?;
+        return Ok(false);
+    };
+    if meta::has(work.tx, meta::STARTS_OVER)? {
+        work.set_leaving(id, Leaving::Yes)?;
+    } else if let Some(theirs) = store::record::theirs(work.tx, id)?
+        && !theirs.record.version.is_empty()
+        && !fieldsync_protocol::planted!("no-offer")
+    {
+        store::offer::add(work.tx, &theirs, true)?;
+    }
+    work.recompute(id)?;
+    Ok(true)
 }
 
 /// Takes off the device what left its scope and has nothing waiting. Reads mark and pending work again: an edit may have
@@ -153,28 +141,37 @@ pub(super) fn evict(device: &Device) -> Result<u32, Error> {
     if !is_any_leaving || fieldsync_protocol::planted!("never-evict") {
         return Ok(0);
     }
-    let (count, files) = device.change(|work| {
-        let ids: Vec<RecordId> = {
-            if fieldsync_protocol::planted!("evict-before-escrow") {
-                work.tx.execute("delete from pending where record in (select id from record where leaving = 1)", [])?;
+    let most = device.step_records();
+    let mut gone = 0;
+    loop {
+        let (count, files) = device.change(|work| {
+            let ids: Vec<RecordId> = {
+                if fieldsync_protocol::planted!("evict-before-escrow") {
+                    work.tx
+                        .execute("delete from pending where record in (select id from record where leaving = 1)", [])?;
+                }
+                let mut statement = work.tx.prepare_cached(
+                    "select id from record where leaving = 1
+                       and not exists (select 1 from pending where pending.record = record.id)
+                       and not exists (select 1 from offer where offer.record = record.id)
+                       and not exists (select 1 from blob
+                                       where attachment = record.id and direction = 'up' and state <> 'done')
+                     limit ?1",
+                )?;
+                let ids = statement.query_map([most as i64], |row| store::record::id(row, 0))?;
+                ids.collect::<Result<_, _>>()?
+            };
+            let mut files = Vec::new();
+            for id in &ids {
+                work.remove(*id)?;
+                files.extend(store::blob::remove(work.tx, *id)?);
             }
-            let mut statement = work.tx.prepare_cached(
-                "select id from record where leaving = 1
-                   and not exists (select 1 from pending where pending.record = record.id)
-                   and not exists (select 1 from offer where offer.record = record.id)
-                   and not exists (select 1 from blob
-                                   where attachment = record.id and direction = 'up' and state <> 'done')",
-            )?;
-            let ids = statement.query_map([], |row| store::record::id(row, 0))?;
-            ids.collect::<Result<_, _>>()?
-        };
-        let mut files = Vec::new();
-        for id in &ids {
-            work.remove(*id)?;
-            files.extend(store::blob::remove(work.tx, *id)?);
+            Ok((ids.len(), files))
+        })?;
+        device.remove_blob_files(&files);
+        gone += count as u32;
+        if count < most {
+            return Ok(gone);
         }
-        Ok((ids.len() as u32, files))
-    })?;
-    device.remove_blob_files(&files);
-    Ok(count)
+    }
 }

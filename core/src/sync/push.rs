@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use fieldsync_protocol::exchange::{ExchangeAnswer, Offer, Offered, Outcome, PushRecord, SentDot};
+use fieldsync_protocol::exchange::{Offer, Offered, Outcome, PushRecord, SentDot};
 use fieldsync_protocol::limits::{OFFERS_MAX, PAGE_BYTES, PUSH_EDITS_MAX, PUSH_RECORDS_MAX};
 use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::{Edit, Record, RecordId, Seal, Version};
@@ -121,86 +121,80 @@ fn first_edits(connection: &Connection, id: RecordId, limit: usize) -> Result<(V
     Ok((edits, weight))
 }
 
-/// What an answer's outcomes did.
-#[derive(Debug, Default)]
-pub(super) struct Settled {
-    /// Records of which the office's copy changed by somebody else's work.
-    pub(super) changed: BTreeSet<RecordId>,
-    /// Records with a refusal in this answer.
-    pub(super) refused: BTreeSet<RecordId>,
-}
-
-/// Takes the outcomes of a push.
+/// Takes the outcome of one record of a push, of which the answer says whether it leaves. The record, if the office's copy
+/// of it changed by somebody else's work.
 pub(super) fn settle(
     work: &mut Work<'_>,
     load: &Load,
-    answer: &ExchangeAnswer,
+    (id, outcome): &(RecordId, Outcome),
+    leaves: Leaving,
     now_ms: i64,
     receipt: &mut Receipt,
-) -> Result<Settled, Error> {
-    let mut settled = Settled::default();
-    for (id, outcome) in &answer.outcomes {
-        let Some(push) = load.push.iter().find(|push| push.id == *id) else { continue };
-        match outcome {
-            Outcome::Accepted { seal, result, apart } => {
-                receipt.accepted += push.edits.len() as u32;
-                // What leaves with this answer may stand beside others' work that is not told: then the seal is of no use.
-                let is_told = result.is_some() || !answer.left.contains(id);
-                let seal = (is_told && !apart).then_some(*seal);
-                accept(work, push, seal, result.as_deref(), &mut settled, receipt)?;
+) -> Result<Option<RecordId>, Error> {
+    let Some(push) = load.push.iter().find(|push| push.id == *id) else { return Ok(None) };
+    match outcome {
+        Outcome::Accepted { seal, result, apart } => {
+            receipt.accepted += push.edits.len() as u32;
+            // What leaves with this answer may stand beside others' work that is not told: then the seal is of no use.
+            let is_told = result.is_some() || leaves == Leaving::No;
+            let seal = (is_told && !apart).then_some(*seal);
+            if accept(work, push, seal, result.as_deref(), receipt)? {
+                return Ok(Some(*id));
             }
-            Outcome::Refused { refusals, theirs } => {
-                settled.refused.insert(*id);
-                for refusal in refusals {
-                    let Some(edit) = push.edits.iter().find(|edit| edit.dot == refusal.dot) else { continue };
-                    put_aside(work, push, edit, DrawerState::Refused, refusal.code, now_ms, receipt)?;
-                }
-                match theirs {
-                    Some(theirs) => deliver(work, &theirs.0, theirs.1)?,
-                    None => work.recompute(*id)?,
-                }
+        }
+        Outcome::Refused { refusals, theirs } => {
+            for refusal in refusals {
+                let Some(edit) = push.edits.iter().find(|edit| edit.dot == refusal.dot) else { continue };
+                put_aside(work, push, edit, DrawerState::Refused, refusal.code, now_ms, receipt)?;
             }
-            Outcome::Held { code } => {
-                for edit in &push.edits {
-                    put_aside(work, push, edit, DrawerState::Held, *code, now_ms, receipt)?;
-                }
-                work.recompute(*id)?;
+            match theirs {
+                Some(theirs) => deliver(work, &theirs.0, theirs.1)?,
+                None => work.recompute(*id)?,
             }
-            Outcome::Wanted => {
-                if let Some(theirs) = store::record::theirs(work.tx, *id)? {
-                    store::offer::add(work.tx, &theirs, false)?;
-                }
+        }
+        Outcome::Held { code } => {
+            for edit in &push.edits {
+                put_aside(work, push, edit, DrawerState::Held, *code, now_ms, receipt)?;
+            }
+            work.recompute(*id)?;
+        }
+        Outcome::Wanted => {
+            if let Some(theirs) = store::record::theirs(work.tx, *id)? {
+                store::offer::add(work.tx, &theirs, false)?;
             }
         }
     }
-    Ok(settled)
+    Ok(None)
 }
 
+/// Whether the office's copy changed by somebody else's work, too.
 fn accept(
     work: &mut Work<'_>,
     push: &PushRecord,
     seal: Option<Seal>,
     result: Option<&Record>,
-    settled: &mut Settled,
     receipt: &mut Receipt,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     for edit in &push.edits {
         store::pending::remove(work.tx, push.id, edit.dot)?;
     }
     let before = store::record::theirs(work.tx, push.id)?;
     let mut expected = before.map_or_else(|| Record::new(push.kind.clone(), push.id), |theirs| theirs.record);
     push.edits.iter().for_each(|edit| expected.put(edit));
-    let (Some(result), Some(seal)) = (result, seal) else { return work.set_theirs(&expected, seal) };
+    let (Some(result), Some(seal)) = (result, seal) else {
+        work.set_theirs(&expected, seal)?;
+        return Ok(false);
+    };
     deliver(work, result, seal)?;
     let names = expected.groups.keys().chain(result.groups.keys());
     let theirs: BTreeSet<String> =
         names.filter(|name| expected.groups.get(*name) != result.groups.get(*name)).cloned().collect();
-    if !theirs.is_empty() {
-        settled.changed.insert(push.id);
+    let has_changed = !theirs.is_empty();
+    if has_changed {
         let ours = push.edits.iter().map(|edit| edit.group.clone()).collect();
         receipt.merged.push(Merged { record: push.id, kind: push.kind.clone(), ours, theirs });
     }
-    Ok(())
+    Ok(has_changed)
 }
 
 pub(super) fn put_aside(
@@ -236,48 +230,26 @@ pub(super) fn deliver(work: &mut Work<'_>, record: &Record, seal: Seal) -> Resul
     work.set_theirs(record, Some(seal))
 }
 
-/// Takes the answers to offers.
-pub(super) fn settle_offers(
+/// Takes the answer to one offer.
+pub(super) fn settle_offer(
     work: &mut Work<'_>,
     load: &Load,
-    answer: &ExchangeAnswer,
+    (id, offered): &(RecordId, Offered),
     receipt: &mut Receipt,
 ) -> Result<(), Error> {
-    for (id, offered) in &answer.offered {
-        let mut was_unnamed = false;
-        for (offer, key) in load.offers.iter().zip(&load.offer_keys) {
-            if offer.record.id == *id {
-                was_unnamed |= store::offer::remove(work.tx, *key)?;
-            }
-        }
-        match offered {
-            Offered::Merged => receipt.refilled += 1,
-            // The office has it, or keeps it for a person, and did not name it among what is for this device.
-            Offered::Known | Offered::Refused | Offered::Held if was_unnamed => {
-                work.set_leaving(*id, Leaving::Yes)?;
-            }
-            Offered::Known | Offered::Refused | Offered::Held => {}
-        }
-        work.recompute(*id)?;
-    }
-    Ok(())
-}
-
-/// Offers everything that a walk from the start did not name.
-pub(super) fn offer_unnamed(work: &mut Work<'_>) -> Result<(), Error> {
-    let ids: Vec<RecordId> = {
-        let mut statement = work.tx.prepare_cached("select record from unnamed")?;
-        let ids = statement.query_map([], |row| store::record::id(row, 0))?;
-        ids.collect::<Result<_, _>>()?
-    };
-    for id in ids {
-        if let Some(theirs) = store::record::theirs(work.tx, id)?
-            && !theirs.record.version.is_empty()
-            && !fieldsync_protocol::planted!("no-offer")
-        {
-            store::offer::add(work.tx, &theirs, true)?;
+    let mut was_unnamed = false;
+    for (offer, key) in load.offers.iter().zip(&load.offer_keys) {
+        if offer.record.id == *id {
+            was_unnamed |= store::offer::remove(work.tx, *key)?;
         }
     }
-    work.tx.prepare_cached("delete from unnamed")?.execute([])?;
-    Ok(())
+    match offered {
+        Offered::Merged => receipt.refilled += 1,
+        // The office has it, or keeps it for a person, and did not name it among what is for this device.
+        Offered::Known | Offered::Refused | Offered::Held if was_unnamed => {
+            work.set_leaving(*id, Leaving::Yes)?;
+        }
+        Offered::Known | Offered::Refused | Offered::Held => {}
+    }
+    work.recompute(*id)
 }

@@ -1,6 +1,4 @@
-//! One round: an exchange composed from the store, and its answer taken in one transaction.
-
-use std::collections::BTreeSet;
+//! One round: an exchange composed from the store, and its answer taken ([`super::steps`]).
 
 use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Piece, Sealed, SentDot};
 use fieldsync_protocol::fault::FaultCode;
@@ -8,20 +6,20 @@ use fieldsync_protocol::kinds::TABLE_VERSION;
 use fieldsync_protocol::limits::{PUSH_IDS_MAX, PUSH_RECORDS_MAX};
 use fieldsync_protocol::request::EXCHANGE_PATH;
 use fieldsync_protocol::rights::Code;
-use fieldsync_protocol::{PushId, RecordId, show, wire};
+use fieldsync_protocol::{PushId, RecordId, wire};
 use rusqlite::Connection;
 
-use super::compare::{self, Question, REPAIRS_A_ROUND};
+use super::compare::{Question, REPAIRS_A_ROUND};
 use super::message::{Challenges, Response, Unsigned};
-use super::pull::{self, Page};
+use super::pull;
 use super::push::{self, Load, Portion};
-use super::receipt::{Ended, NeedsPerson, Phase};
+use super::receipt::{Ended, Phase};
+use super::steps::{Answered, Taken};
 use super::verdict::{Said, Verdict, judge};
 use super::wipe::Wipe;
-use super::{Flight, Session, drawer, erase, identity};
+use super::{Flight, Session, erase, identity};
 use crate::device::holding;
 use crate::drawer::DrawerState;
-use crate::enrol;
 use crate::entropy;
 use crate::error::Error;
 use crate::store::{self, meta};
@@ -41,11 +39,25 @@ pub(super) struct Sent {
     /// Whether it says that the device wipes itself.
     wiping: bool,
     question: Question,
+    /// Records asked for whole.
+    whole: Vec<RecordId>,
 }
 
 impl Sent {
     pub(super) fn load(&self) -> &Load {
         &self.load
+    }
+
+    pub(super) fn asked(&self) -> &[SentDot] {
+        &self.asked
+    }
+
+    pub(super) fn question(&self) -> &Question {
+        &self.question
+    }
+
+    pub(super) fn whole(&self) -> &[RecordId] {
+        &self.whole
     }
 
     pub(super) fn is_last(&self) -> bool {
@@ -68,8 +80,8 @@ pub(super) struct Mark {
 }
 
 /// What a round left to do.
-enum After {
-    /// The page was applied, or is asked for with records whole.
+pub(super) enum After {
+    /// The page was applied, or is asked for again with records whole.
     Applied { more: bool, whole: Vec<RecordId> },
     /// This store has a new replica id and nothing else happened.
     Again,
@@ -96,7 +108,7 @@ impl Session {
         let question = Question { ranges: self.search.ranges(), repairs };
         let clock_ms = self.device.now_ms();
         let mut exchange =
-            self.device.read(|connection| exchange(connection, &load, &asked, push_id, whole, clock_ms))?;
+            self.device.read(|connection| exchange(connection, &load, &asked, push_id, whole.clone(), clock_ms))?;
         exchange.wiping = self.wipe == Wipe::Last && load.push.is_empty();
         exchange.ranges.clone_from(&question.ranges);
         exchange.pieces = self.device.read(store::piece::all)?;
@@ -108,7 +120,7 @@ impl Session {
             }
         }
         let body = wire::pack(&exchange);
-        self.flight = Flight::Exchange(Box::new(Sent { load, asked, wiping: exchange.wiping, question }));
+        self.flight = Flight::Exchange(Box::new(Sent { load, asked, wiping: exchange.wiping, question, whole }));
         Ok(Unsigned { body, ..Unsigned::new("POST", EXCHANGE_PATH) })
     }
 
@@ -143,79 +155,22 @@ impl Session {
         self.go_on(after)
     }
 
-    /// Everything an answer says, in one transaction.
+    /// Takes everything an answer says.
     fn take(&mut self, sent: &Sent, answer: &ExchangeAnswer) -> Result<After, Error> {
-        let now_ms = self.device.now_ms();
-        let nonce = self.device.nonce();
         let device = self.device.clone();
-        // The receipt is told only after the commit.
-        let mut receipt = self.receipt.clone();
-        let mut asked = self.asked.clone();
-        let asked_whole = self.whole.clone();
-        let mut search = self.search.clone();
-        let examined = self.examined;
-        let (after, gone) = device.change(|work| {
-            if let Some(nonce) = &nonce {
-                meta::set(work.tx, meta::NONCE, nonce)?;
-            }
-            let office_key = answer.office_key.as_ref();
-            enrol::keep_office_key(work.tx, office_key, &self.identity.root, &self.identity.tenant)?;
-            meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
-            // An office that was restored may have asked for a wipe in its lost time.
-            meta::clear(work.tx, meta::WIPING)?;
-            meta::set(work.tx, meta::EXAMINED, &examined)?;
-            meta::set(work.tx, meta::OFFSET_MS, &answer.server_ms.saturating_sub(now_ms))?;
-            if let Some(known) = &answer.again {
-                let new = entropy::replica_id(device.entropy());
-                store::asked::answer(work.tx, &sent.asked, known)?;
-                if sent.asked.is_empty() {
-                    identity::again(work, new, known)?;
-                    receipt.restamps += 1;
-                    receipt.started_over |= answer.start_over;
-                } else if store::asked::count(work.tx)? == 0 {
-                    identity::conclude(work, new)?;
-                    receipt.restamps += 1;
-                }
-            }
-            let has_no_epoch = meta::get::<u64>(work.tx, meta::EPOCH)?.unwrap_or(0) == 0;
-            if (answer.again.is_some() || has_no_epoch) && !store::asked::is_any(work.tx)? {
-                meta::set(work.tx, meta::EPOCH, &answer.epoch)?;
-            }
-            if answer.again.is_some() && answer.cursor.is_none() {
-                let gone = erase::erase(work, &answer.erased, &mut receipt)?;
-                return Ok((After::Again, gone));
-            }
-            if let Some(token) = &answer.token {
-                meta::set(work.tx, meta::TOKEN, token)?;
-                store::pending::forget_sent(work.tx)?;
-            }
-            let conflicts = conflicts(work.tx)?;
-            push::settle_offers(work, &sent.load, answer, &mut receipt)?;
-            let settled = push::settle(work, &sent.load, answer, now_ms, &mut receipt)?;
-            let mut changed = settled.changed;
-            let gone = erase::erase(work, &answer.erased, &mut receipt)?;
-            let after = match pull::apply(work, answer, &mut asked, &mut receipt)? {
-                Page::Incomplete(whole) => After::Applied { more: true, whole },
-                Page::Partial => After::Applied { more: true, whole: asked_whole },
-                Page::Applied { changed: pulled } => {
-                    changed.extend(pulled);
-                    let asks = compare::step(work, &sent.question, answer, &mut search, &mut receipt, now_ms)?;
-                    After::Applied { more: answer.more || asks, whole: Vec::new() }
-                }
-            };
-            receipt.needs_person.extend(new_conflicts(work.tx, &conflicts)?);
-            let has_new_rights = meta::get::<u64>(work.tx, meta::RIGHTS)?.is_some_and(|known| known != answer.rights);
-            meta::set(work.tx, meta::RIGHTS, &answer.rights)?;
-            let reason = if has_new_rights { drawer::Reason::Rights } else { drawer::Reason::Changed(&changed) };
-            receipt.retried += drawer::retry_refused(work, &reason, &settled.refused)?;
-            Ok((after, gone))
-        })?;
-        self.receipt = receipt;
-        self.asked = asked;
-        self.search = search;
+        let answered = Answered {
+            device: &device,
+            identity: &self.identity,
+            sent,
+            answer,
+            examined: self.examined,
+            waits_for: &self.whole,
+        };
+        let mut taken = Taken::new(self.receipt.clone(), self.asked.clone(), self.search.clone());
+        let after = answered.take(&mut taken);
+        (self.receipt, self.asked, self.search) = (taken.receipt, taken.asked, taken.search);
+        let after = after?;
         self.wants_key &= answer.office_key.is_none();
-        device.remove_blob_files(&gone);
-        erase::scrub(&device)?;
         Ok(after)
     }
 
@@ -257,7 +212,7 @@ impl Session {
         self.mark = Some(mark);
         if !has_more {
             self.phase = Phase::Blobs;
-            return Ok(());
+            return erase::scrub(&self.device);
         }
         if self.idle_rounds >= IDLE_ROUNDS_MAX { self.end(Ended::Stalled) } else { Ok(()) }
     }
@@ -353,24 +308,4 @@ fn exchange(
         ranges: Vec::new(),
         pieces: Vec::new(),
     })
-}
-
-fn conflicts(connection: &Connection) -> Result<BTreeSet<(RecordId, String)>, Error> {
-    let mut found = BTreeSet::new();
-    for record in store::record::in_conflict(connection)? {
-        found.extend(show::conflicts(&record).into_iter().map(|conflict| (record.id, conflict.group)));
-    }
-    Ok(found)
-}
-
-fn new_conflicts(connection: &Connection, before: &BTreeSet<(RecordId, String)>) -> Result<Vec<NeedsPerson>, Error> {
-    let mut found = Vec::new();
-    for record in store::record::in_conflict(connection)? {
-        for conflict in show::conflicts(&record) {
-            if !before.contains(&(record.id, conflict.group.clone())) {
-                found.push(NeedsPerson { record: record.id, kind: record.kind.clone(), group: conflict.group });
-            }
-        }
-    }
-    Ok(found)
 }

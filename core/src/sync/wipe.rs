@@ -13,6 +13,7 @@ use super::{Session, drawer, identity, push};
 use crate::drawer::DrawerState;
 use crate::entropy;
 use crate::error::Error;
+use crate::store::record::Leaving;
 use crate::store::{self, meta};
 
 /// How far a wipe has got in this session.
@@ -35,7 +36,9 @@ impl Session {
         let mut receipt = self.receipt.clone();
         device.change(|work| {
             meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
-            push::settle(work, sent.load(), answer, now_ms, &mut receipt)?;
+            for outcome in &answer.outcomes {
+                push::settle(work, sent.load(), outcome, Leaving::No, now_ms, &mut receipt)?;
+            }
             if store::asked::is_any(work.tx)? {
                 // Nothing is asked any more: what is here counts as new, and is held.
                 store::asked::give_up(work.tx)?;

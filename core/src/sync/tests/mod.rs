@@ -10,6 +10,7 @@ mod pulling;
 mod pushing;
 mod repairing;
 mod signing;
+mod stepping;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -39,6 +39,10 @@ pub(super) struct Office {
     pub(super) received: Vec<Exchange>,
     /// Checks that are not those of their records: a difference nobody can repair.
     pub(super) lies: BTreeMap<RecordId, Hash>,
+    /// Records that left and of which that is not said: to this office the phone never had them.
+    pub(super) untold: BTreeSet<RecordId>,
+    /// Whether what an outcome tells is left out of the page.
+    pub(super) is_terse: bool,
     sequence: u64,
     changed: BTreeMap<(RecordId, String), u64>,
     left: BTreeMap<RecordId, u64>,
@@ -65,6 +69,8 @@ impl Office {
             alarms: 0,
             received: Vec::new(),
             lies: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            is_terse: false,
             sequence: 0,
             changed: BTreeMap::new(),
             left: BTreeMap::new(),
@@ -304,7 +310,9 @@ impl Office {
         let page = &todo[..todo.len().min(self.page)];
         let is_here = |id: &&RecordId| self.records.contains_key(*id) && !self.left.contains_key(*id);
         let asked = exchange.whole.iter().filter(is_here).filter(|id| !page.iter().any(|(_, known)| known == *id));
-        for id in asked.chain(page.iter().map(|(_, id)| id)) {
+        let is_told = |id: &RecordId| self.is_terse && answer.outcomes.iter().any(|(told, _)| told == id);
+        let told: BTreeSet<RecordId> = page.iter().map(|(_, id)| *id).filter(is_told).collect();
+        for id in asked.chain(page.iter().map(|(_, id)| id).filter(|id| !told.contains(*id))) {
             let record = &self.records[id];
             let is_whole = fresh.is_none() || exchange.whole.contains(id);
             let mut part = record.clone();
@@ -325,7 +333,8 @@ impl Office {
                 rest: 0,
             });
         }
-        answer.left = self.left.iter().filter(|(_, at)| **at > since).map(|(id, _)| *id).collect();
+        let left = self.left.iter().filter(|(id, at)| **at > since && !self.untold.contains(*id));
+        answer.left = left.map(|(id, _)| *id).collect();
         answer.more = page.len() < todo.len();
         let at = if answer.more { page.last().map_or(since, |last| last.0) } else { self.sequence };
         let next: Cursor = (self.epoch, at, self.sequence, self.checks.get(&self.sequence).copied());
