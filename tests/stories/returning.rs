@@ -7,6 +7,7 @@ use fieldsync_protocol::rights::Code;
 use fieldsync_server::enrol;
 use fieldsync_server::people::OPERATOR;
 use fieldsync_server::store::Held;
+use fieldsync_server::sync::bundle::Fate;
 use fieldsync_server::sync::held;
 use fieldsync_tests::fleet::{Fleet, Phone};
 use fieldsync_tests::network::Fault;
@@ -48,34 +49,41 @@ fn note(phone: &Phone, order: RecordId, text: &str) -> RecordId {
 
 #[test]
 fn a_phone_that_was_given_up_hands_its_work_to_a_person_and_goes_on_as_a_fresh_one() {
-    let fleet = Fleet::open();
-    let (anna, order) = with_job(&fleet, "Anna");
-    let known = note(&anna, order, "sent before");
-    fleet.settle(&[&anna]);
-    let (late, before) = (note(&anna, order, "written, never sent"), replica(&anna));
-    enrol::retire(&fleet.office, device_of(&anna)).expect("the office gives it up");
-    enrol::retire(&fleet.office, device_of(&anna)).expect("twice is once");
-    assert!(is_retired(&fleet, &anna));
+    // Also when the office has never heard of the id that it comes with.
+    for has_pushed in [true, false] {
+        let fleet = Fleet::open();
+        let (anna, order) = with_job(&fleet, "Anna");
+        let known = has_pushed.then(|| note(&anna, order, "sent before"));
+        fleet.settle(&[&anna]);
+        goes_on_as_a_fresh_one(&fleet, &anna, order, known);
+    }
+}
+
+fn goes_on_as_a_fresh_one(fleet: &Fleet, anna: &Phone, order: RecordId, known: Option<RecordId>) {
+    let (late, before) = (note(anna, order, "written, never sent"), replica(anna));
+    enrol::retire(&fleet.office, device_of(anna)).expect("the office gives it up");
+    enrol::retire(&fleet.office, device_of(anna)).expect("twice is once");
+    assert!(is_retired(fleet, anna));
 
     let receipt = anna.sync();
 
     assert_eq!(receipt.held.iter().map(|held| held.code).collect::<Vec<_>>(), [Code::Retired]);
-    assert!(fleet.has(known) && !fleet.has(late), "what was not sent waits for a person");
+    assert!(known.is_none_or(|known| fleet.has(known)) && !fleet.has(late), "what was not sent waits for a person");
     let drawer = anna.device().drawer().expect("the drawer reads");
     assert_eq!(drawer.iter().map(|entry| entry.state).collect::<Vec<_>>(), [DrawerState::Held], "and is kept here");
-    assert_ne!(replica(&anna), before, "it goes on under a fresh id");
-    assert!(!is_retired(&fleet, &anna), "and is waited for again");
+    assert_ne!(replica(anna), before, "it goes on under a fresh id");
+    assert!(!is_retired(fleet, anna), "and is waited for again");
 
-    let new = note(&anna, order, "written after it returned");
-    fleet.settle(&[&anna]);
+    let new = note(anna, order, "written after it returned");
+    fleet.settle(&[anna]);
     assert!(fleet.has(new));
-    let waiting = held_at_the_office(&fleet);
+    let waiting = held_at_the_office(fleet);
     assert_eq!(waiting.iter().map(|held| (held.record, held.code)).collect::<Vec<_>>(), [(late, Code::Retired)]);
     let id = waiting[0].id;
     let office = fleet.office.clone();
     fleet.office.write(move |txn| held::release(&office, txn, &OPERATOR, id)).expect("a person lets it in");
-    fleet.settle(&[&anna]);
-    assert_eq!(fleet.job(order).notes.len(), 3);
+    fleet.settle(&[anna]);
+    assert_eq!(fleet.job(order).notes.len(), 2 + usize::from(known.is_some()));
 }
 
 #[test]
@@ -129,6 +137,23 @@ fn a_backup_of_a_given_up_phone_is_held_too_whenever_it_is_put_on_another() {
 }
 
 #[test]
+fn work_of_a_given_up_phone_that_was_carried_as_a_file_is_held_and_counts_once() {
+    let fleet = Fleet::open();
+    let (anna, order) = with_job(&fleet, "Anna");
+    let late = note(&anna, order, "carried");
+    let file = fleet.file("late.bundle");
+    anna.device().export_bundle(&file).expect("a bundle is exported");
+    enrol::retire(&fleet.office, device_of(&anna)).expect("the office gives it up");
+
+    let imported = fleet.import(&file).expect("the office imports it");
+    fleet.settle(&[&anna]);
+
+    assert_eq!(imported.count(|fate| *fate == Fate::Held(Code::Retired)), 1);
+    assert_eq!(held_at_the_office(&fleet).iter().map(|held| held.record).collect::<Vec<_>>(), [late]);
+    assert!(!fleet.has(late));
+}
+
+#[test]
 fn a_phone_given_up_before_a_restore_still_brings_back_what_the_office_forgot() {
     let mut fleet = Fleet::open();
     let (anna, order) = with_job(&fleet, "Anna");
@@ -171,6 +196,7 @@ fn a_phone_that_was_away_for_more_than_a_year_hands_over_its_work_and_fetches_ev
     let receipt = anna.sync();
 
     assert!(receipt.started_over);
+    assert_eq!(receipt.round_trips, 3, "for a nonce, to hand over, to fetch anew; none to offer anything back");
     assert_ne!(replica(&anna), before);
     assert_eq!((receipt.refilled, receipt.held.len(), receipt.refused.len()), (0, 0, 0), "nothing is offered back");
     assert!(anna.device().job(given).is_err(), "what it should not have any more is gone");

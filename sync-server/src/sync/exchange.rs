@@ -1,10 +1,8 @@
 //! One exchange, walked in the order of checks: epoch, refill, identity, push, pull. Authentication came before.
 
-use std::borrow::Cow;
-
-use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Offered, Outcome, PushRecord, SentDot};
+use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Offered, Outcome, SentDot};
 use fieldsync_protocol::rights::{Actor, Code, Role};
-use fieldsync_protocol::{DeviceId, RecordId, Version};
+use fieldsync_protocol::{DeviceId, RecordId};
 
 use super::accept::{Author, Door};
 use super::sealed::{Cursor, Token};
@@ -108,8 +106,7 @@ pub fn exchange(
         answer.outcomes = if is_retired {
             returning::hold_back(office, txn, &mut door, &device, &message.push, &mut answer.erased)?
         } else {
-            let pushed = if is_stale { without_base(&message.push) } else { Cow::Borrowed(&message.push[..]) };
-            push::take(office, txn, &mut door, &device, &author, &pushed, &mut answer.erased)?
+            push::take(office, txn, &mut door, &device, &author, &message.push, &mut answer.erased)?
         };
         if let Some(push_id) = message.push_id {
             let accepted = Replica { serial: replica.serial + 1, push_id: Some(push_id), ..replica };
@@ -153,11 +150,6 @@ fn wipe(office: &Office, txn: &mut dyn Txn, device: Device, message: &Exchange) 
     let held = message.push.iter().map(|record| (record.id, Outcome::Held { code: Code::Revoked }));
     let epoch = txn.tenant()?.epoch;
     Ok(ExchangeAnswer { outcomes: held.collect(), wipe: true, ..nothing(epoch, now_ms) })
-}
-
-/// What a device pushes whose *theirs* is given up next: what that stood on is not asked for.
-fn without_base(push: &[PushRecord]) -> Cow<'static, [PushRecord]> {
-    push.iter().map(|record| PushRecord { base: Version::new(), ..record.clone() }).collect()
 }
 
 /// An answer that says nothing yet.
