@@ -46,6 +46,7 @@ pub fn moor(office: &Office, path: &Path, files: &dyn Files) -> Result<bool, Anc
         if is_older {
             txn.begin_epoch(new_epoch(&inner, tenant.epoch), inner.now_ms())?;
         }
+        txn.note_start(inner.now_ms())?;
         txn.set_anchors(&known.into_iter().chain([next]).collect::<Vec<_>>())?;
         Ok::<_, StoreError>(is_older)
     })?;

@@ -22,8 +22,8 @@ use crate::office::Office;
 use crate::revocations;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
-use crate::sync::erase;
 use crate::sync::exchange::new_epoch;
+use crate::sync::{collect, erase};
 use crate::verify::{Report, arrived};
 
 /// Version of the table that stands in a backup.
@@ -322,6 +322,7 @@ fn prepare(
     let epoch = begin_epoch(&office, latest)?;
     let revoked = revocations::replay(&office)?;
     erase::replay(&office)?;
+    collect::replay(&office)?;
     let devices = office.read(|txn| txn.devices())?.iter().filter(|device| device.revoked_ms.is_none()).count();
     drop(office);
     plain(copy, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(close_whole).map_err(fail)?;

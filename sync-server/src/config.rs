@@ -53,6 +53,8 @@ pub enum Command {
     Device(cli::device::DeviceCommand),
     /// Take away for ever what was stored about a customer, or one record: privacy erasure.
     Erase(cli::erase::EraseArgs),
+    /// Forget deleted records of which every device is proven to know; without --yes, say what blocks.
+    Collect(cli::collect::CollectArgs),
     /// Say why technicians' devices have a record, or do not.
     Explain(cli::explain::ExplainArgs),
     /// Work that was carried here as a file: look at it, import it.

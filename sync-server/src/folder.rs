@@ -1,7 +1,7 @@
 //! The office's folder: where everything of one server lies, and how it is opened.
 //!
 //! `office.sqlite` is the database; outside it, because a restored database must not bring old ones back, stand `keys/`,
-//! `anchor`, `revocations.log` and `erasures.log`; `blobs/` holds photos and files; `server.lock` is held by the one server that serves
+//! `anchor`, `revocations.log`, `erasures.log` and `collected.log`; `blobs/` holds photos and files; `server.lock` is held by the one server that serves
 //! the folder, `commands.lock` shared by the commands at work in it. Commands work beside that server: SQLite lets several processes write in turn.
 
 use std::fs::{File, TryLockError};
@@ -15,13 +15,14 @@ use rusqlite::OpenFlags;
 
 use crate::anchor::{self, AnchorError};
 use crate::blobs::{BlobError, Blobs};
+use crate::collections::Collections;
 use crate::erasures::Erasures;
 use crate::keys::{Keys, KeysError};
 use crate::office::Office;
 use crate::revocations::{self, Revocations};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{Store, StoreError};
-use crate::sync::erase;
+use crate::sync::{collect, erase};
 
 /// The epoch a new office begins with; a restore opens a later one.
 const FIRST_EPOCH: u64 = 1;
@@ -136,6 +137,11 @@ impl Folder {
         self.path.join("erasures.log")
     }
 
+    /// The log of collections.
+    pub fn collections(&self) -> PathBuf {
+        self.path.join("collected.log")
+    }
+
     /// The log of revocations.
     pub fn revocations(&self) -> PathBuf {
         self.path.join("revocations.log")
@@ -243,10 +249,11 @@ impl Folder {
         let was_older = anchor::moor(&office, &self.anchor(), self.files())?;
         revocations::replay(&office)?;
         erase::replay(&office)?;
+        collect::replay(&office)?;
         Ok((office, was_older))
     }
 
-    /// The office whose database is at `path`, with this folder's keys, revocations and erasures.
+    /// The office whose database is at `path`, with this folder's keys, revocations, erasures and collections.
     pub(crate) fn office_in(
         &self,
         path: &Path,
@@ -266,6 +273,10 @@ impl Folder {
         let log =
             Erasures::open(&path, self.medium.files.clone()).map_err(|source| OpenError::File { path, source })?;
         office.erasures = Arc::new(log);
+        let path = self.collections();
+        let log =
+            Collections::open(&path, self.medium.files.clone()).map_err(|source| OpenError::File { path, source })?;
+        office.collections = Arc::new(log);
         Ok(office)
     }
 }

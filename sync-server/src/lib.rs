@@ -12,6 +12,7 @@ pub mod backup;
 pub mod blobs;
 pub mod bundle;
 pub mod cli;
+pub mod collections;
 pub mod config;
 pub mod console;
 pub mod demo;

@@ -10,6 +10,7 @@ use fieldsync::{Clock, SystemClock, SystemEntropy};
 use fieldsync_protocol::limits::{OFFLINE_HORIZON_DAYS, PAGE_RECORDS_MAX};
 use fieldsync_protocol::{PersonId, RecordId, ReplicaId, Stamp, Trust};
 
+use crate::collections::Collections;
 use crate::erasures::Erasures;
 use crate::keys::Keys;
 use crate::revocations::Revocations;
@@ -34,6 +35,8 @@ pub struct Office {
     pub revocations: Arc<Revocations>,
     /// The log of privacy erasures outside the database.
     pub erasures: Arc<Erasures>,
+    /// The log of collections outside the database.
+    pub collections: Arc<Collections>,
     /// Records on one page of a pull at most. Smaller is slower and changes nothing else: a simulation makes rare cuts
     /// frequent with it.
     pub page_records: usize,
@@ -67,6 +70,7 @@ impl Office {
             replica,
             revocations,
             erasures,
+            collections: Arc::new(Collections::in_memory()),
             page_records: PAGE_RECORDS_MAX,
             horizon_ms: OFFLINE_HORIZON_DAYS * 24 * 60 * 60_000,
         }

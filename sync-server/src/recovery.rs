@@ -110,6 +110,9 @@ pub fn recovery(txn: &mut dyn Txn) -> Result<Option<Recovery>, StoreError> {
     }
     let mut absent = Vec::new();
     for (record, named_by) in txn.absent()? {
+        if txn.collected(record)?.is_some() {
+            continue;
+        }
         absent.push(Absent { record, named_by, name: name(txn, named_by)? });
     }
     Ok(Some(Recovery {

@@ -96,10 +96,14 @@ fn check_history(txn: &mut dyn Txn, report: &mut Report) -> Result<BTreeSet<Reco
 
 /// Every record can be read, has the check that is stored with it, and is what its history makes.
 fn check_records(txn: &mut dyn Txn, ids: &BTreeSet<RecordId>, report: &mut Report) -> Result<(), StoreError> {
+    let mut gone = 0;
     for id in ids {
         let stored = match readable(txn.record(*id))? {
             Some(Some(stored)) => stored,
-            Some(None) if txn.erased(*id)?.is_some() => continue,
+            Some(None) if txn.erased(*id)?.is_some() || txn.collected(*id)?.is_some() => {
+                gone += 1;
+                continue;
+            }
             Some(None) => {
                 report.problems.push(format!("record {id} stands in the history and is lost"));
                 continue;
@@ -112,6 +116,9 @@ fn check_records(txn: &mut dyn Txn, ids: &BTreeSet<RecordId>, report: &mut Repor
         report.records += 1;
         if stored.record.id != *id || stored.record.check() != stored.check {
             report.problems.push(format!("record {id} is not what its check says"));
+        }
+        if !stored.record.is_deleted() && txn.collected(*id)?.is_some() {
+            report.problems.push(format!("record {id} was collected and lives"));
         }
         let Some(history) = readable(txn.history_of(*id))? else { continue };
         // A refill brings values back without what they had replaced: such a record cannot be rebuilt.
@@ -128,7 +135,7 @@ fn check_records(txn: &mut dyn Txn, ids: &BTreeSet<RecordId>, report: &mut Repor
         }
     }
     let total: u64 = txn.count_records()?.values().sum();
-    let known = (ids.len() - txn.all_erased()?.len()) as u64;
+    let known = (ids.len() - gone) as u64;
     if total > known {
         report.problems.push(format!("{} records have no history", total - known));
     }

@@ -4,6 +4,7 @@
 //! what a technician does in one breath.
 
 mod carried;
+mod collected;
 mod copied;
 mod damaged;
 mod elsewhere;

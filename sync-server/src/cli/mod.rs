@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod bundle;
+pub mod collect;
 pub mod device;
 pub mod enrol;
 pub mod erase;
@@ -52,6 +53,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Enrol(args) => enrol::run(args),
         Command::Device(command) => device::run(command),
         Command::Erase(args) => erase::run(args),
+        Command::Collect(args) => collect::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Bundle(command) => bundle::run(command),
         Command::Backup(args) => backup::run(args),

@@ -9,6 +9,7 @@
 mod blobs;
 mod board;
 mod bundles;
+mod collected;
 mod devices;
 mod erased;
 mod held;
@@ -28,6 +29,7 @@ use fieldsync_protocol::RecordId;
 pub use blobs::Blobs;
 pub use board::{Board, JobQuery, JobRow, Sort};
 pub use bundles::{Bundle, Bundles, Carried};
+pub use collected::{Collected, CollectedRecords};
 pub use devices::{Device, Devices, Replica};
 pub use erased::{Erased, ErasedRecords};
 pub use held::{Held, HeldEdits, RefusedRow};
@@ -93,7 +95,18 @@ pub struct Changed {
 
 /// The verbs of a transaction, room by room.
 pub trait Txn:
-    Tenants + Records + History + Scope + Devices + HeldEdits + Blobs + Users + Board + ErasedRecords + Bundles
+    Tenants
+    + Records
+    + History
+    + Scope
+    + Devices
+    + HeldEdits
+    + Blobs
+    + Users
+    + Board
+    + ErasedRecords
+    + CollectedRecords
+    + Bundles
 {
 }
 

@@ -17,6 +17,9 @@ pub struct Tenant {
     pub chain: Hash,
     /// Cursors below this place have missed what cannot be told any more.
     pub floor: u64,
+    /// When a server last began to serve this database: a device that was not heard of since may know that it is an older
+    /// copy.
+    pub started_ms: i64,
 }
 
 /// Where an epoch began.
@@ -48,6 +51,8 @@ pub trait Tenants {
     fn anchors(&mut self) -> Result<Vec<String>, StoreError>;
     /// Replaces them.
     fn set_anchors(&mut self, anchors: &[String]) -> Result<(), StoreError>;
+    /// Notes that a server begins to serve this database.
+    fn note_start(&mut self, at_ms: i64) -> Result<(), StoreError>;
     /// The next human work-order number; never given twice.
     fn next_number(&mut self) -> Result<u64, StoreError>;
 }

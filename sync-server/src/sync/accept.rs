@@ -11,7 +11,7 @@ use fieldsync_protocol::rights::{self, Access, Actor, Code, Facts, Role, Verdict
 use fieldsync_protocol::status::Status;
 use fieldsync_protocol::{DeviceId, Edit, FieldsExt, PersonId, Record, RecordId, document, show};
 
-use super::{board, scope};
+use super::{board, collect, scope};
 use crate::office::{Office, SYSTEM};
 use crate::store::{Action, Audience, Entry, StoreError, Stored, Txn};
 
@@ -100,6 +100,13 @@ impl<'a> Door<'a> {
             let code = Code::Erased;
             let refusals = edits.iter().map(|edit| refusal(edit, code)).collect();
             return Ok(Accepted::Refused(refusals));
+        }
+        if collect::is_used_up(txn, kind, id)? {
+            let code = Code::Collected;
+            return Ok(match author.device {
+                Some(_) => Accepted::Held(code),
+                None => Accepted::Refused(edits.iter().map(|edit| refusal(edit, code)).collect()),
+            });
         }
         let mut new = Vec::new();
         for edit in edits {

@@ -43,15 +43,23 @@ impl Plan {
 /// # Errors
 /// [`StoreError`] of the store.
 pub fn plan(txn: &mut dyn Txn, id: RecordId) -> Result<Option<Plan>, StoreError> {
-    let Some(stored) = txn.record(id)? else { return Ok(None) };
-    let mut plan = Plan { records: vec![(id, stored.record.kind.clone())], blobs: Vec::new() };
+    let stored = txn.record(id)?;
+    let collected = txn.collected(id)?;
+    let kind = stored.as_ref().map(|stored| stored.record.kind.clone()).or(collected.map(|collected| collected.kind));
+    let Some(kind) = kind else { return Ok(None) };
+    let mut plan = Plan { records: vec![(id, kind.clone())], blobs: Vec::new() };
+    // Of what was deleted and collected history still speaks.
+    let past = txn.all_collected()?.into_iter().filter(|past| past.named.contains(&id) && past.kind != "asset");
+    plan.records.extend(past.map(|past| (past.record, past.kind)));
     let mut blobs = BTreeSet::new();
     let mut orders = BTreeSet::new();
-    match stored.record.kind.as_str() {
+    match kind.as_str() {
         "customer" => {
+            let known: BTreeSet<RecordId> = plan.records.iter().map(|(id, _)| *id).collect();
             for kind in ["contact", "site"] {
                 let theirs = txn.of_kind(kind)?.into_iter().filter(|record| names(record, "customer", id));
-                plan.records.extend(theirs.map(|record| (record.id, record.kind)));
+                let theirs: Vec<_> = theirs.map(|record| (record.id, record.kind)).collect();
+                plan.records.extend(theirs.into_iter().filter(|(id, _)| !known.contains(id)));
             }
             for order in txn.referring(id)? {
                 if txn.record(order)?.is_some_and(|order| names(&order.record, "customer", id)) {
@@ -61,7 +69,7 @@ pub fn plan(txn: &mut dyn Txn, id: RecordId) -> Result<Option<Plan>, StoreError>
             }
         }
         "work_order" => drop(orders.insert(id)),
-        _ => blobs.extend(blob(&stored.record)),
+        _ => blobs.extend(stored.and_then(|stored| blob(&stored.record))),
     }
     for order in &orders {
         for record in txn.below(*order)? {
@@ -143,7 +151,10 @@ fn take_away(
     if txn.erased(id)?.is_some() {
         return Ok(false);
     }
-    let record = txn.record(id)?.map_or_else(|| Record::new(kind, id), |stored| stored.record);
+    let record = match txn.record(id)? {
+        Some(stored) => stored.record,
+        None => remembered(txn, id, kind)?,
+    };
     let edit = stamped(office, &record, GROUP, fields! {}, Version::new(), by);
     let entry = Entry {
         action: Action::Accepted,
@@ -162,6 +173,13 @@ fn take_away(
     }
     txn.erase(&Erased { record: id, kind: kind.to_owned(), sequence, at_ms, person: by, dropped: 0 })?;
     Ok(true)
+}
+
+/// A record that is not here, with the dots that history knows of it, so that none is given twice.
+fn remembered(txn: &mut dyn Txn, id: RecordId, kind: &str) -> Result<Record, StoreError> {
+    let mut record = Record::new(kind, id);
+    txn.history_of(id)?.iter().for_each(|placed| record.version.add(placed.entry.edit.dot));
+    Ok(record)
 }
 
 /// Whether what arrives for a record must be dropped: it was erased, or the order it hangs below was; then it becomes

@@ -8,6 +8,7 @@ pub mod accept;
 pub mod blob;
 pub mod board;
 pub mod bundle;
+pub mod collect;
 mod compare;
 pub mod edit;
 pub mod erase;

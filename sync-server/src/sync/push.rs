@@ -8,7 +8,7 @@ use fieldsync_protocol::{Record, RecordId, encode};
 
 use super::accept::{self, Accepted, Author, Door};
 use super::bundle::{self, Arrived};
-use super::{erase, held, scope};
+use super::{collect, erase, held, scope};
 use crate::office::Office;
 use crate::store::{Action, Device, RefusedRow, StoreError, Stored, Txn};
 
@@ -146,6 +146,9 @@ fn take_record(
     author: &Author,
     push: &PushRecord,
 ) -> Result<Outcome, StoreError> {
+    if collect::is_used_up(txn, &push.kind, push.id)? {
+        return set_aside(office, txn, door, device, push, Code::Collected);
+    }
     let before = txn.record(push.id)?;
     let version = before.as_ref().map(|stored| stored.record.version.clone()).unwrap_or_default();
     if !push.base.within(&version) {

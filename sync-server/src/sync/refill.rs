@@ -8,7 +8,7 @@ use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::{Edit, Record, RecordId, Version, kinds};
 
 use super::accept::Door;
-use super::held;
+use super::{collect, held};
 use crate::office::Office;
 use crate::store::{Action, Device, Entry, StoreError, Stored, Txn};
 
@@ -21,6 +21,9 @@ pub(super) fn take(
     offer: &Offer,
 ) -> Result<Offered, StoreError> {
     let record = &offer.record;
+    if collect::is_used_up(txn, &record.kind, record.id)? {
+        return Ok(Offered::Refused);
+    }
     let before = txn.record(record.id)?;
     if fieldsync_protocol::planted!("refuse-offers") {
         return Ok(Offered::Refused);

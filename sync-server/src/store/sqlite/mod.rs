@@ -6,6 +6,7 @@
 mod blobs;
 mod board;
 mod bundles;
+mod collected;
 mod devices;
 mod erased;
 mod held;

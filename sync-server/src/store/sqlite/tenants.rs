@@ -14,7 +14,7 @@ impl Tenants for SqliteTxn<'_> {
     fn tenant(&mut self) -> Result<Tenant, StoreError> {
         let mut statement = self
             .connection
-            .prepare_cached("select name, epoch, sequence, chain, floor from tenant where tenant = ?1")?;
+            .prepare_cached("select name, epoch, sequence, chain, floor, started_ms from tenant where tenant = ?1")?;
         let tenant = statement.query_row([self.tenant.0], |row| {
             Ok(Tenant {
                 name: row.get(0)?,
@@ -22,6 +22,7 @@ impl Tenants for SqliteTxn<'_> {
                 sequence: row.get::<_, i64>(2)? as u64,
                 chain: column!(row, 3, Hash),
                 floor: row.get::<_, i64>(4)? as u64,
+                started_ms: row.get(5)?,
             })
         })?;
         Ok(tenant)
@@ -76,6 +77,12 @@ impl Tenants for SqliteTxn<'_> {
         self.connection
             .prepare_cached("update tenant set anchors = ?2 where tenant = ?1")?
             .execute((self.tenant.0, anchors.join(" ")))?;
+        Ok(())
+    }
+
+    fn note_start(&mut self, at_ms: i64) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached("update tenant set started_ms = ?2 where tenant = ?1")?;
+        statement.execute((self.tenant.0, at_ms))?;
         Ok(())
     }
 
