@@ -89,14 +89,15 @@ pub(crate) fn let_go(connection: &Connection, hash: Hash) -> Result<(), Error> {
     Ok(())
 }
 
-/// The waiting upload with the fewest bytes left, so that a huge one holds up no other, whose attachment the office has: it
-/// has no pending edit any more.
+/// The waiting upload with the fewest bytes left, so that a huge one holds up no other, whose attachment the office has or
+/// holds for a decision: it has no pending edit any more.
 pub(crate) fn next_upload(connection: &Connection, skip: &[RecordId]) -> Result<Option<Lane>, Error> {
     let mut statement = connection.prepare_cached(
         "select attachment, hash, size, offset from blob
          where state = 'waiting' and direction = 'up'
            and not exists (select 1 from pending where record = attachment)
-           and exists (select 1 from record where id = attachment and theirs is not null)
+           and (exists (select 1 from record where id = attachment and theirs is not null)
+                or exists (select 1 from drawer where record = attachment and state = 'held'))
          order by size - offset, made",
     )?;
     for lane in statement.query_map([], lane)? {

@@ -35,7 +35,7 @@ pub struct Attachment {
 /// # Errors
 /// [`StoreError`] of the store.
 pub fn held_attachment(txn: &mut dyn Txn, device: DeviceId, id: RecordId) -> Result<Option<Attachment>, StoreError> {
-    let held = txn.all_held(true)?.into_iter().find(|held| held.record == id && held.device == device);
+    let held = txn.held_of(id, device)?.into_iter().find(|held| held.decision.is_none());
     let Some(fields) = held.filter(|held| held.edit.group == "blob").map(|held| held.edit.fields) else {
         return Ok(None);
     };

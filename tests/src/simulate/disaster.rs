@@ -1,76 +1,69 @@
 //! What befalls whole stores: phones are copied, put back and cleared, the server goes back to a backup.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use fieldsync::FieldsExt;
+use fieldsync_disk::{Disk, Image};
 use fieldsync_protocol::show;
+use fieldsync_server::folder::Folder;
 use fieldsync_server::{backup, enrol};
 
 use super::phone::DriftingClock;
 use super::script::Verb;
-use super::site::copy_files;
+use super::site::{lay_out, take_up};
 use super::state::{DeviceState, OfficeState};
 use super::world::World;
 
-/// A backup of the server and what else belonged to it.
-pub(crate) struct Image {
-    database: PathBuf,
-    backup: PathBuf,
-    anchor: Option<Vec<u8>>,
+/// A backup of the server: the file that the command wrote, and the whole disk at that time.
+pub(crate) struct Backup {
+    file: PathBuf,
+    image: Image,
 }
 
 impl World<'_> {
+    /// The store is copied while the app runs; the copy has no anchor.
     pub(crate) fn clone_phone(&mut self, phone: usize) -> anyhow::Result<()> {
         if self.phones.len() >= self.script.knob("devices", 5) as usize + 2 || self.phones[phone].is_revoked {
             return Ok(());
         }
-        self.phones[phone].device.close();
-        let folder = self.folder.join(format!("phone-{}", self.phones.len()));
-        copy_files(&self.phones[phone].folder, &folder)?;
-        self.reopen(phone)?;
+        let disk = Disk::from_image(&self.phones[phone].disk.image());
         let clock = Arc::new(DriftingClock::new(&self.time, 11_000, -20));
-        let device = self.open(folder.clone(), &clock)?;
+        let anchor = self.phones[phone].anchor.as_ref().map(|_| Arc::default());
         let (name, technician) = (format!("copy of {}", self.phones[phone].name), self.phones[phone].technician);
-        self.add_phone(name, technician, folder, device, clock);
         self.oracle.copies += 1;
+        self.add_phone(name, technician, disk, anchor, clock)?;
         self.marks.hit("cloned");
         Ok(())
     }
 
     pub(crate) fn image(&mut self, phone: usize) -> anyhow::Result<()> {
-        self.images += 1;
-        let image = self.folder.join(format!("image-{}", self.images));
-        self.phones[phone].device.close();
-        copy_files(&self.phones[phone].folder, &image)?;
-        self.phones[phone].image = Some(image);
-        self.reopen(phone)
+        self.phones[phone].image = Some(self.phones[phone].disk.image());
+        Ok(())
     }
 
     pub(crate) fn roll_back(&mut self, phone: usize) -> anyhow::Result<()> {
         let Some(image) = self.phones[phone].image.clone() else { return Ok(()) };
-        self.phones[phone].device.close();
-        let folder = self.phones[phone].folder.clone();
-        let (now, then) = (DeviceState::read(&folder)?, DeviceState::read(&image)?);
+        let (now, then) = (self.phones[phone].state()?, DeviceState::read(&image)?);
         let lost: Vec<u64> = now.own_numbers().difference(&then.own_numbers()).copied().collect();
         lost.into_iter().for_each(|number| self.oracle.excuse(number, "a phone was put back to before it"));
         self.excuse_only_here(&now, phone)?;
-        std::fs::remove_dir_all(&folder)?;
-        copy_files(&image, &folder)?;
         self.oracle.copies += 1;
         self.marks.hit("rolled-back");
+        self.end_app(phone);
+        self.phones[phone].disk.restore(&image);
         self.reopen(phone)
     }
 
     pub(crate) fn clear(&mut self, phone: usize) -> anyhow::Result<()> {
-        self.phones[phone].device.close();
-        let now = DeviceState::read(&self.phones[phone].folder)?;
+        let now = self.phones[phone].state()?;
         now.own_numbers().into_iter().for_each(|number| self.oracle.excuse(number, "the app's data were cleared"));
         self.excuse_only_here(&now, phone)?;
-        std::fs::remove_dir_all(&self.phones[phone].folder)?;
+        self.end_app(phone);
+        self.phones[phone].disk = Disk::new();
         self.phones[phone].image = None;
+        self.phones[phone].is_failing = false;
         self.phones[phone].is_revoked = false;
         self.phones[phone].sent.clear();
         self.reopen(phone)?;
@@ -84,10 +77,10 @@ impl World<'_> {
         if self.oracle.restores == 0 {
             return Ok(());
         }
-        let mut elsewhere = OfficeState::read(&self.site.database(), true)?.history_numbers();
+        let mut elsewhere = self.site.state(true)?.history_numbers();
         for (place, other) in self.phones.iter().enumerate() {
             if place != phone && !other.is_revoked {
-                elsewhere.extend(DeviceState::read(&other.folder)?.held_numbers()?);
+                elsewhere.extend(other.state()?.held_numbers()?);
             }
         }
         for number in now.held_numbers()?.difference(&elsewhere) {
@@ -96,16 +89,15 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A second process of the app on the same store.
-    pub(crate) fn second(&mut self, phone: usize, place: u64) -> anyhow::Result<()> {
-        let (folder, clock) = (self.phones[phone].folder.clone(), Arc::clone(&self.phones[phone].clock));
-        match self.open(folder, &clock) {
+    /// A second process of the app finds the store in use.
+    pub(crate) fn second(&mut self, phone: usize) -> anyhow::Result<()> {
+        let process = self.phones[phone].disk.process();
+        let (clock, anchor) = (Arc::clone(&self.phones[phone].clock), self.phones[phone].anchor.clone());
+        match self.open(&process, &clock, anchor.as_ref()) {
             Ok(second) => {
-                let first = std::mem::replace(&mut self.phones[phone].device, second);
-                self.note(phone, place)?;
-                let second = std::mem::replace(&mut self.phones[phone].device, first);
                 second.close();
-                self.marks.hit("second-opener");
+                let name = self.phones[phone].name.clone();
+                self.oracle.broken("K1", format!("two processes have the store of {name} open"));
             }
             Err(_) => self.marks.hit("second-refused"),
         }
@@ -117,47 +109,42 @@ impl World<'_> {
         if live <= 3 {
             return Ok(());
         }
-        let status = self.phones[phone].device.status()?;
-        let device = status.device.context("name the device")?;
+        let Some(device) = self.phones[phone].id else { return Ok(()) };
         enrol::revoke(self.site.office()?, device)?;
         // A copy carries the same key: it is the same device to the office.
-        for other in &mut self.phones {
-            if other.device.status()?.device == Some(device) {
-                other.is_revoked = true;
-            }
+        for other in self.phones.iter_mut().filter(|other| other.id == Some(device)) {
+            other.is_revoked = true;
         }
         self.marks.hit("revoked");
-        if status.pending > 0 {
+        let now = self.phones[phone].state()?;
+        if !now.pending.is_empty() {
             self.marks.hit("revoked-pending");
         }
         // What a revoked phone alone still holds of a forgotten time does not come back.
-        let now = DeviceState::read(&self.phones[phone].folder)?;
         self.excuse_only_here(&now, phone)
     }
 
     pub(crate) fn back_up(&mut self) -> anyhow::Result<()> {
-        self.images += 1;
-        let database = self.folder.join(format!("office-{}.sqlite", self.images));
-        let target = self.folder.join(format!("office-{}.backup", self.images));
-        let opened = self.site.opened()?;
-        opened.office.store.backup(&database)?;
-        backup::write(&fieldsync_server::folder::Folder::new(&self.site.folder), opened, &target, false)?;
-        let anchor = std::fs::read(self.site.folder.join("anchor")).ok();
-        self.backup = Some(Image { database, backup: target, anchor });
+        self.backups += 1;
+        let file = self.folder.join(format!("office-{}.backup", self.backups));
+        let (opened, folder) = (self.site.opened()?, self.site.place()?);
+        backup::write(&folder, opened, &file, false)?;
+        self.backup = Some(Backup { file, image: self.site.disk.image() });
         Ok(())
     }
 
     /// The server goes back to its backup. What no phone holds and the backup does not have is gone for good; everything
     /// else must come back.
     pub(crate) fn restore(&mut self, how: Verb) -> anyhow::Result<()> {
-        let Some(Image { database, backup: source, anchor }) = &self.backup else { return Ok(()) };
-        let before = OfficeState::read(&self.site.database(), true)?;
-        let then = OfficeState::read(database, true)?;
+        let Some(Backup { file, image }) = &self.backup else { return Ok(()) };
+        let (file, image) = (file.clone(), image.clone());
+        let before = self.site.state(true)?;
+        let then = OfficeState::read(&image, true)?;
         let mut kept = then.history_numbers();
         kept.extend(then.held_numbers());
         let mut held = BTreeSet::new();
         for phone in self.phones.iter().filter(|phone| !phone.is_revoked) {
-            held.extend(DeviceState::read(&phone.folder)?.held_numbers()?);
+            held.extend(phone.state()?.held_numbers()?);
         }
         let mut gone = before.history_numbers();
         gone.extend(before.held_numbers());
@@ -170,35 +157,35 @@ impl World<'_> {
             self.marks.hit("restore-lost-for-good");
         }
         lost.into_iter().for_each(|number| self.oracle.excuse(number, "the office forgot it and nobody held it"));
-        let (database, source, anchor) = (database.clone(), source.clone(), anchor.clone());
         self.site.stop();
-        let file = self.site.database();
         match how {
             Verb::Restore => {
-                let folder = fieldsync_server::folder::Folder::new(&self.site.folder);
-                let (clock, entropy) = (self.site.clock(), self.site.entropy());
-                backup::restore_with(&folder, &source, true, clock, entropy)?;
+                self.restore_by_command(&file)?;
                 self.marks.hit("restored-said");
             }
             _ => {
-                for suffix in ["-wal", "-shm"] {
-                    let _ = std::fs::remove_file(file.with_file_name(format!("office.sqlite{suffix}")));
-                }
-                std::fs::copy(&database, &file)?;
-                if how == Verb::RestoreFolder {
-                    let path = self.site.folder.join("anchor");
-                    match &anchor {
-                        Some(bytes) => std::fs::write(path, bytes)?,
-                        None => drop(std::fs::remove_file(path)),
-                    }
-                }
-                self.marks.hit(if how == Verb::RestoreFolder { "restored-folder" } else { "restored-unsaid" });
+                let with_anchor = how == Verb::RestoreFolder;
+                self.site.disk.restore_some(&image, |name| {
+                    name.starts_with("/office/office.sqlite") || with_anchor && name == "/office/anchor"
+                });
+                self.marks.hit(if with_anchor { "restored-folder" } else { "restored-unsaid" });
             }
         }
         self.oracle.restores += 1;
         self.office_pages.clear();
         self.site.start()?;
         self.relearn()
+    }
+
+    /// The command works on files: the office is laid out in a real folder for it and taken up again.
+    fn restore_by_command(&mut self, file: &Path) -> anyhow::Result<()> {
+        let folder = self.folder.join("office");
+        lay_out(&self.site.disk.image(), &folder)?;
+        let (clock, entropy) = (self.site.clock(), self.site.entropy());
+        backup::restore_with(&Folder::new(&folder), file, true, clock, entropy)?;
+        self.site.disk.restore(&take_up(&folder)?);
+        std::fs::remove_dir_all(&folder)?;
+        Ok(())
     }
 
     /// After a restore the desk looks again which assignments stand and which are withdrawn.

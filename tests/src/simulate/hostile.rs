@@ -92,7 +92,7 @@ impl World<'_> {
 
     /// Edits of orders that the technician does not see, and of plans that are not his.
     fn forged(
-        &self,
+        &mut self,
         chance: &mut Chance,
         person: RecordId,
         replica: ReplicaId,
@@ -100,7 +100,7 @@ impl World<'_> {
     ) -> anyhow::Result<Vec<PushRecord>> {
         let mut push = Vec::new();
         let technician = self.technicians.iter().position(|known| *known == person).unwrap_or(0);
-        for (place, order) in self.orders.iter().enumerate() {
+        for (place, order) in self.orders.clone().iter().enumerate() {
             if push.len() >= 3 || self.opened_orders.contains(&place) || self.sees(technician, *order)? {
                 continue;
             }

@@ -18,6 +18,7 @@ impl World<'_> {
         self.trace.note(|| "heal".to_owned());
         self.site.start()?;
         for phone in 0..self.phones.len() {
+            self.mend(phone);
             self.reopen(phone)?;
         }
         self.time.fetch_add(30 * 60_000, Ordering::Relaxed);
@@ -57,12 +58,12 @@ impl World<'_> {
 
     /// Looks at every promise.
     pub(crate) fn judge(&mut self) -> anyhow::Result<()> {
-        let office = OfficeState::read(&self.site.database(), true)?;
+        let office = self.site.state(true)?;
         let mut drawers = BTreeSet::new();
         let mut pending_revoked = BTreeSet::new();
         let mut expected: BTreeMap<usize, BTreeSet<RecordId>> = BTreeMap::new();
         for place in 0..self.phones.len() {
-            let state = DeviceState::read(&self.phones[place].folder)?;
+            let state = self.phones[place].state()?;
             for (_, edit, how) in &state.drawer {
                 drawers.extend(number(&edit.fields));
                 if how == "superseded" {
@@ -95,10 +96,12 @@ impl World<'_> {
     ) -> anyhow::Result<()> {
         let name = self.phones[place].name.clone();
         let status = self.phones[place].device.status()?;
-        if !status.is_drained() {
+        let stuck = state.stuck_uploads(office);
+        let is_drained = status.pending == 0 && status.offers == 0 && stuck == 0;
+        if !is_drained {
             let text = format!(
-                "{name} still holds {} edits, {} offers, {} files after {ROUNDS} rounds",
-                status.pending, status.offers, status.blobs
+                "{name} still holds {} edits, {} offers, {stuck} files after {ROUNDS} rounds",
+                status.pending, status.offers
             );
             self.oracle.broken("L1", text);
         }
@@ -142,7 +145,7 @@ impl World<'_> {
                 _ => {}
             }
         }
-        if status.is_drained() {
+        if is_drained {
             for id in state.records.difference(scope) {
                 if !state.theirs.contains_key(id) {
                     continue;

@@ -17,6 +17,7 @@ mod network;
 mod oracle;
 mod phone;
 mod plan;
+mod power;
 mod report;
 mod script;
 mod shrink;

@@ -101,8 +101,18 @@ impl World<'_> {
                 let length = request.body.len() * percent as usize / 100;
                 request.body.truncate(length);
             }
+            let failing = has(Fault::OfficePower);
+            if failing.is_some() {
+                self.site.disk.record();
+            }
             let mut response = self.arrive(phone, &request)?;
             self.remember(phone, &request);
+            if let Some(amount) = failing {
+                self.marks.hit("office-power-in-flight");
+                self.office_power_at(amount)?;
+                session.failed()?;
+                continue;
+            }
             if has(Fault::Twice).is_some() {
                 self.marks.hit("request-twice");
                 self.arrive(phone, &request)?;
@@ -143,6 +153,15 @@ impl World<'_> {
                 return Ok(None);
             }
             self.heard(phone, &request, &response);
+            if let Some(amount) = has(Fault::Power) {
+                self.marks.hit("power-while-taking");
+                self.phones[phone].disk.record();
+                let taken = session.answer(response);
+                drop(session);
+                drop(device);
+                self.power_at(phone, amount)?;
+                return taken.map(|()| None).map_err(Into::into);
+            }
             session.answer(response)?;
         }
         bail!("{} does not come to an end of a sync", self.phones[phone].name)
@@ -205,7 +224,8 @@ impl World<'_> {
             return;
         };
         if let Some(known) = &answer.again {
-            let is_copy = answer.epoch == message.epoch;
+            // A store that took a new replica id by itself, because of its anchor, names no epoch.
+            let is_copy = answer.epoch == message.epoch || message.epoch == 0;
             self.marks.hit(if is_copy { "copy-found" } else { "epoch-changed" });
             if !known.is_empty() {
                 self.marks.hit("known-dots-kept");
@@ -333,7 +353,8 @@ impl World<'_> {
                 continue;
             }
             let Some(record) = self.canary_record(letter, place) else { continue };
-            if !self.sees(technician, record)? {
+            // What was signed names the customer of that time, whoever the customer is now.
+            if !self.sees(technician, record)? && !self.is_in_document(technician, letter, place) {
                 self.oracle
                     .broken("S1", format!("{name} was sent something of {letter}{place}, which is out of scope"));
             }

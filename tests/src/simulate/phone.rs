@@ -1,13 +1,19 @@
 //! The phones of a world: the shipped engine on a store of its own, with a clock that may be anywhere.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fieldsync::edit::Context;
 use fieldsync::entropy::SeededEntropy;
-use fieldsync::{Clock, Config, Device, RecordId, Request};
-use std::collections::{BTreeSet, VecDeque};
+use fieldsync::{Anchor, AnchorError, Clock, Config, Device, RecordId, Request};
+use fieldsync_disk::{Disk, Image, Process};
+use fieldsync_protocol::DeviceId;
+
+use super::state::DeviceState;
+
+/// Where a store lies on its phone's disk.
+pub(crate) const FOLDER: &str = "/phone";
 
 /// When every run begins.
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
@@ -40,6 +46,21 @@ impl Clock for DriftingClock {
     }
 }
 
+/// An anchor outside the disk, which neither an image nor a power cut puts back.
+#[derive(Debug, Default)]
+pub(crate) struct KeptAnchor(Mutex<Option<Vec<u8>>>);
+
+impl Anchor for KeptAnchor {
+    fn load(&self) -> Result<Option<Vec<u8>>, AnchorError> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn save(&self, value: &[u8]) -> Result<(), AnchorError> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value.to_vec());
+        Ok(())
+    }
+}
+
 /// A screen that stands open.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
@@ -54,10 +75,18 @@ pub(crate) struct Screen {
 /// A phone.
 pub(crate) struct Phone {
     pub(crate) name: String,
+    /// What the office calls it, once it is enrolled.
+    pub(crate) id: Option<DeviceId>,
     /// Place of its technician.
     pub(crate) technician: usize,
-    pub(crate) folder: PathBuf,
-    pub(crate) image: Option<PathBuf>,
+    pub(crate) disk: Disk,
+    /// The app's process; it ends with a kill or with the power.
+    pub(crate) process: Process,
+    pub(crate) image: Option<Image>,
+    /// Where its anchor is kept, if it has one.
+    pub(crate) anchor: Option<Arc<KeptAnchor>>,
+    /// Whether its disk is full or fails, so that any call may say so.
+    pub(crate) is_failing: bool,
     pub(crate) device: Device,
     pub(crate) clock: Arc<DriftingClock>,
     pub(crate) screens: Vec<Screen>,
@@ -67,11 +96,26 @@ pub(crate) struct Phone {
     pub(crate) sent: VecDeque<Request>,
 }
 
+impl Phone {
+    /// What really stands on its disk.
+    pub(crate) fn state(&self) -> anyhow::Result<DeviceState> {
+        DeviceState::read(&self.disk.image())
+    }
+}
+
 /// How a phone's device is opened.
-pub(crate) fn config(folder: PathBuf, clock: &Arc<DriftingClock>, seed: u64, portion: Option<usize>) -> Config {
-    let mut config = Config::new(folder);
+pub(crate) fn config(
+    process: &Process,
+    clock: &Arc<DriftingClock>,
+    anchor: Option<&Arc<KeptAnchor>>,
+    seed: u64,
+    portion: Option<usize>,
+) -> Config {
+    let mut config = Config::new(FOLDER);
+    config.medium = process.medium();
     config.clock = Arc::clone(clock) as Arc<dyn Clock>;
     config.entropy = Arc::new(SeededEntropy::new(seed));
+    config.anchor = anchor.map(|anchor| Arc::clone(anchor) as Arc<dyn Anchor>);
     if let Some(portion) = portion {
         config.push_records = portion;
     }

@@ -83,6 +83,12 @@ const TROUBLE: &[(Verb, Profile, u64)] = &[
     (Verb::Second, Profile::Harsh, 2),
     (Verb::Revoke, Profile::Harsh, 1),
     (Verb::Replay, Profile::Harsh, 2),
+    (Verb::Power, Profile::Harsh, 3),
+    (Verb::PowerEntering, Profile::Harsh, 3),
+    (Verb::Full, Profile::Harsh, 2),
+    (Verb::Broken, Profile::Harsh, 3),
+    (Verb::Mend, Profile::Harsh, 5),
+    (Verb::OfficePower, Profile::Harsh, 2),
     (Verb::Clear, Profile::Cruel, 1),
     (Verb::Clone, Profile::Cruel, 3),
     (Verb::Image, Profile::Cruel, 5),
@@ -113,6 +119,8 @@ const NETWORK: &[(Fault, Profile, u64)] = &[
     (Fault::KillAfter, Profile::Harsh, 5),
     (Fault::Stale, Profile::Harsh, 3),
     (Fault::Reassign, Profile::Harsh, 3),
+    (Fault::Power, Profile::Harsh, 4),
+    (Fault::OfficePower, Profile::Harsh, 3),
 ];
 
 /// Expands a seed into a script.
@@ -202,7 +210,14 @@ fn numbers(chance: &mut Chance, verb: Verb, device: u64) -> Vec<u64> {
         }
         Verb::Bulk => vec![device, chance.below(100), chance.between(20, 60)],
         Verb::Restart | Verb::Backup | Verb::Restore | Verb::RestoreUnsaid | Verb::RestoreFolder => vec![],
-        Verb::Kill | Verb::Image | Verb::Rollback | Verb::Clone | Verb::Clear | Verb::Revoke => vec![device],
+        Verb::Kill | Verb::Image | Verb::Rollback | Verb::Clone | Verb::Clear | Verb::Revoke | Verb::Mend => {
+            vec![device]
+        }
+        Verb::Power => vec![device, chance.below(1 << 16)],
+        Verb::OfficePower => vec![chance.below(1 << 16)],
+        Verb::PowerEntering => vec![device, chance.below(100), chance.below(1 << 16)],
+        Verb::Full => vec![device, chance.below(200)],
+        Verb::Broken => vec![device, chance.between(1, 120), chance.below(100)],
         Verb::Arrive => vec![chance.below(100)],
         _ => vec![device, chance.below(100), chance.below(100)],
     }
@@ -215,7 +230,7 @@ fn faults(chance: &mut Chance, network: &[(Fault, u64)], loss: u64) -> Vec<(u32,
             let fault = weighted(chance, network);
             let amount = match fault {
                 Fault::Cut | Fault::CutRequest => chance.below(100),
-                Fault::Garble | Fault::Edit => chance.between(1, 100_000),
+                Fault::Garble | Fault::Edit | Fault::Power | Fault::OfficePower => chance.between(1, 100_000),
                 _ => 0,
             };
             faults.push((request, fault, amount));

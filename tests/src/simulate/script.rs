@@ -144,6 +144,18 @@ words! {
         Hostile = "hostile",
         /// The recorded requests of the device are sent again.
         Replay = "replay",
+        /// The device loses its power between two calls; the number says what of the unsynced is lost.
+        Power = "power",
+        /// The device loses its power while something is entered: at which call of the disk, and what is lost.
+        PowerEntering = "power-entering",
+        /// The device's disk has room for so many KiB more.
+        Full = "full",
+        /// A call of the device's disk goes wrong: which one from now on, and how.
+        Broken = "broken",
+        /// The device's disk has room again and works.
+        Mend = "mend",
+        /// The server loses its power between two requests.
+        OfficePower = "office-power",
     }
 }
 
@@ -184,6 +196,10 @@ words! {
         Stale = "stale",
         /// The office gives or takes the first assignment of the device's technician while the request is under way.
         Reassign = "reassign",
+        /// The answer arrives and the device loses its power while it takes it.
+        Power = "power",
+        /// The server loses its power while it works off the request.
+        OfficePower = "office-power",
     }
 }
 

@@ -1,22 +1,33 @@
-//! The office of a world: the shipped server with its folder and its real router, called in process.
+//! The office of a world: the shipped server on a disk in memory, its real router called in process. Photos lie in an
+//! object store, which is another machine.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use fieldsync::entropy::SeededEntropy;
-use fieldsync::{Clock, Request, Response};
+use fieldsync::{Clock, Files, Request, Response};
+use fieldsync_disk::{Disk, Image, Process};
+use fieldsync_server::blobs::Blobs;
+use fieldsync_server::folder::Folder;
 use fieldsync_server::office::Office;
 use fieldsync_server::server::{self, Opened, Options};
+use object_store::memory::InMemory;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
+use super::state::OfficeState;
+
+/// Where the office lies on its disk.
+const FOLDER: &str = "/office";
+
 /// A running server.
 pub(crate) struct Site {
-    pub(crate) folder: PathBuf,
+    pub(crate) disk: Disk,
+    blobs: Blobs,
     clock: Arc<dyn Clock>,
     seed: u64,
     starts: u64,
@@ -28,33 +39,39 @@ struct Running {
     // Before the opened folder, so that the store closes with it.
     app: Router,
     opened: Opened,
+    process: Process,
     _stop: watch::Sender<bool>,
 }
 
 impl Site {
-    pub(crate) fn new(folder: PathBuf, clock: Arc<dyn Clock>, seed: u64, page: Option<usize>) -> anyhow::Result<Self> {
-        let mut site = Self { folder, clock, seed, starts: 0, page, running: None };
+    pub(crate) fn new(clock: Arc<dyn Clock>, seed: u64, page: Option<usize>) -> anyhow::Result<Self> {
+        let blobs = Blobs::new(Arc::new(InMemory::new()));
+        let mut site = Self { disk: Disk::new(), blobs, clock, seed, starts: 0, page, running: None };
         site.start()?;
         Ok(site)
     }
 
-    /// Ends the server, as a crash between two requests does.
+    /// Kills the server between two requests.
     pub(crate) fn stop(&mut self) {
-        self.running = None;
+        if let Some(running) = self.running.take() {
+            running.process.kill();
+        }
     }
 
-    /// Starts the server on what its folder holds. Whether it found its database to be an older copy.
+    /// Starts the server on what its disk holds. Whether it found its database to be an older copy.
     pub(crate) fn start(&mut self) -> anyhow::Result<bool> {
         self.stop();
         let entropy = self.entropy();
-        let mut opened = server::open_with(&self.folder, "acme", Arc::clone(&self.clock), entropy)?;
+        let process = self.disk.process();
+        let folder = Folder::on(FOLDER, process.medium());
+        let mut opened = server::open_on(&folder, self.blobs.clone(), "acme", Arc::clone(&self.clock), entropy)?;
         if let Some(page) = self.page {
             opened.office.page_records = page;
         }
         let was_older = opened.was_older;
         let (stop, stopping) = watch::channel(false);
         let app = server::app(&opened, &Options::default(), stopping);
-        self.running = Some(Running { app, opened, _stop: stop });
+        self.running = Some(Running { app, opened, process, _stop: stop });
         Ok(was_older)
     }
 
@@ -76,8 +93,15 @@ impl Site {
         Ok(&self.running.as_ref().context("reach the server")?.opened)
     }
 
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.join("office.sqlite")
+    /// What really stands on its disk: records alone, or everything.
+    pub(crate) fn state(&self, with_history: bool) -> anyhow::Result<OfficeState> {
+        OfficeState::read(&self.disk.image(), with_history)
+    }
+
+    /// The folder that the running server works in.
+    pub(crate) fn place(&self) -> anyhow::Result<Folder> {
+        let running = self.running.as_ref().context("reach the server")?;
+        Ok(Folder::on(FOLDER, running.process.medium()))
     }
 
     /// Sends one request through the real router.
@@ -101,16 +125,35 @@ impl Site {
     }
 }
 
-/// Copies the files of a folder, not its folders.
-pub(crate) fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
+/// Writes the office's files of a picture into a real folder, for the commands that work on files.
+pub(crate) fn lay_out(image: &Image, folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for name in image.list() {
+        let Some(inside) = name.strip_prefix("/office/") else { continue };
+        let file = folder.join(inside);
+        std::fs::create_dir_all(file.parent().unwrap_or(folder))?;
+        std::fs::write(file, image.read(&name).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+/// A disk with the files of a real folder as the office's.
+pub(crate) fn take_up(folder: &Path) -> anyhow::Result<Image> {
+    let disk = Disk::new();
+    let process = disk.process();
+    take_up_folder(&process, folder, Path::new(FOLDER))?;
+    Ok(disk.image())
+}
+
+fn take_up_folder(process: &Process, from: &Path, to: &Path) -> anyhow::Result<()> {
+    process.make_dir(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy_files(&entry.path(), &target)?;
+            take_up_folder(process, &entry.path(), &target)?;
         } else {
-            std::fs::copy(entry.path(), target)?;
+            process.write(&target, &std::fs::read(entry.path())?)?;
         }
     }
     Ok(())

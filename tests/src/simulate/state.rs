@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context as _;
+use fieldsync_disk::{Disk, Image, Process};
 use fieldsync_protocol::version::Dot;
 use fieldsync_protocol::{Edit, Fields, FieldsExt, Hash, Record, RecordId, ReplicaId, Value, encode};
 use rusqlite::{Connection, OpenFlags};
@@ -32,9 +33,18 @@ pub(crate) fn all_numbers(record: &Record) -> impl Iterator<Item = (&str, u64)> 
     })
 }
 
-fn open(file: &Path) -> anyhow::Result<Connection> {
+/// A connection to a database on a copy of a disk: looking neither waits for the engine nor meets its faults.
+struct Look {
+    connection: Connection,
+    // The VFS must outlive the connection.
+    _process: Process,
+}
+
+fn open(image: &Image, file: &str) -> anyhow::Result<Look> {
+    let process = Disk::from_image(image).process();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(file, flags).with_context(|| format!("look into {}", file.display()))
+    let connection = process.medium().connect(Path::new(file), flags).with_context(|| format!("look into {file}"))?;
+    Ok(Look { connection, _process: process })
 }
 
 fn id(bytes: &[u8]) -> anyhow::Result<RecordId> {
@@ -51,11 +61,14 @@ pub(crate) struct DeviceState {
     pub(crate) pending: Vec<(RecordId, Edit)>,
     pub(crate) drawer: Vec<(RecordId, Edit, String)>,
     pub(crate) offers: Vec<Record>,
+    /// Attachments whose content waits for its upload.
+    pub(crate) uploads: Vec<RecordId>,
 }
 
 impl DeviceState {
-    pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
-        let connection = open(&folder.join("fieldsync.db"))?;
+    pub(crate) fn read(image: &Image) -> anyhow::Result<Self> {
+        let look = open(image, "/phone/fieldsync.db")?;
+        let connection = &look.connection;
         let mut state = Self::default();
         let mut statement = connection.prepare("select id, theirs, leaving from record")?;
         let mut rows = statement.query([])?;
@@ -77,6 +90,12 @@ impl DeviceState {
         while let Some(row) = rows.next()? {
             let edit = encode::from_cbor(row.get_ref(1)?.as_blob()?)?;
             state.drawer.push((id(row.get_ref(0)?.as_blob()?)?, edit, row.get(2)?));
+        }
+        let mut statement =
+            connection.prepare("select attachment from blob where direction = 'up' and state = 'waiting'")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            state.uploads.push(id(row.get_ref(0)?.as_blob()?)?);
         }
         let mut statement = connection.prepare("select body from offer")?;
         let mut rows = statement.query([])?;
@@ -103,6 +122,13 @@ impl DeviceState {
             found.extend(all_numbers(offer).map(|(_, number)| number));
         }
         Ok(found)
+    }
+
+    /// Uploads that nothing keeps here: neither was their attachment refused, nor did the office decide against it.
+    pub(crate) fn stuck_uploads(&self, office: &OfficeState) -> usize {
+        let is_refused = |id: &RecordId| self.drawer.iter().any(|(record, _, how)| record == id && how != "held");
+        let is_decided = |id: &RecordId| office.held.iter().any(|held| held.record == *id && held.decision.is_some());
+        self.uploads.iter().filter(|id| !is_refused(id) && !is_decided(id)).count()
     }
 
     /// The sum of the hashes of *theirs* modulo 2^256, as the design says, and how many there are.
@@ -134,20 +160,28 @@ pub(crate) struct Line {
     pub(crate) action: String,
 }
 
+/// A held edit and what was decided about it.
+#[derive(Debug)]
+pub(crate) struct HeldLine {
+    pub(crate) record: RecordId,
+    pub(crate) edit: Edit,
+    pub(crate) decision: Option<String>,
+}
+
 /// The office's store.
 #[derive(Debug, Default)]
 pub(crate) struct OfficeState {
     /// Kind, bytes and content of every record.
     pub(crate) records: BTreeMap<RecordId, (Vec<u8>, Record)>,
-    /// Held edits and what was decided about them.
-    pub(crate) held: Vec<(Edit, Option<String>)>,
+    pub(crate) held: Vec<HeldLine>,
     pub(crate) history: Vec<Line>,
 }
 
 impl OfficeState {
     /// Reads records alone, or everything.
-    pub(crate) fn read(file: &Path, with_history: bool) -> anyhow::Result<Self> {
-        let connection = open(file)?;
+    pub(crate) fn read(image: &Image, with_history: bool) -> anyhow::Result<Self> {
+        let look = open(image, "/office/office.sqlite")?;
+        let connection = &look.connection;
         let mut state = Self::default();
         let mut statement = connection.prepare("select id, body from record")?;
         let mut rows = statement.query([])?;
@@ -159,10 +193,11 @@ impl OfficeState {
         if !with_history {
             return Ok(state);
         }
-        let mut statement = connection.prepare("select edit, decision from held")?;
+        let mut statement = connection.prepare("select edit, decision, record from held")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            state.held.push((encode::from_cbor(row.get_ref(0)?.as_blob()?)?, row.get(1)?));
+            let edit = encode::from_cbor(row.get_ref(0)?.as_blob()?)?;
+            state.held.push(HeldLine { record: id(row.get_ref(2)?.as_blob()?)?, edit, decision: row.get(1)? });
         }
         let mut statement =
             connection.prepare("select record, replica, counter, content, action from history order by sequence")?;
@@ -187,6 +222,6 @@ impl OfficeState {
 
     /// The numbers of held edits.
     pub(crate) fn held_numbers(&self) -> BTreeSet<u64> {
-        self.held.iter().filter_map(|(edit, _)| number(&edit.fields)).collect()
+        self.held.iter().filter_map(|held| number(&held.edit.fields)).collect()
     }
 }

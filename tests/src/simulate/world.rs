@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use fieldsync::edit::Context;
 use fieldsync::{Clock, Device, Draft, Error, Fields, Landing, RecordId, Request, fields};
+use fieldsync_disk::{Disk, Process};
 use fieldsync_protocol::Version;
 use fieldsync_server::enrol;
 use fieldsync_server::people::{OPERATOR, add_technician};
@@ -14,10 +15,10 @@ use fieldsync_server::sync::edit::{Draft as OfficeDraft, commit};
 use tokio::runtime::Runtime;
 
 use super::access::visible;
-use super::disaster::Image;
+use super::disaster::Backup;
 use super::marks::Marks;
 use super::oracle::{Entry, Oracle};
-use super::phone::{DriftingClock, Phone, START_MS, Time, config};
+use super::phone::{DriftingClock, KeptAnchor, Phone, START_MS, Time, config};
 use super::script::{Script, Step, Verb};
 use super::site::Site;
 use super::state::{NUMBER, OfficeState, numbers};
@@ -56,8 +57,10 @@ pub(crate) struct World<'s> {
     pub(crate) opened: BTreeMap<RecordId, RecordId>,
     /// Pages that stand open in the office: record, group, what they show.
     pub(crate) office_pages: BTreeMap<(RecordId, &'static str), (Version, BTreeSet<u64>)>,
-    pub(crate) backup: Option<Image>,
-    pub(crate) images: u32,
+    pub(crate) backup: Option<Backup>,
+    pub(crate) backups: u32,
+    /// Who sees what, as of a state of the office.
+    sights: Sights,
     openings: u64,
     next_number: u64,
     /// Requests that may arrive later.
@@ -83,7 +86,7 @@ impl<'s> World<'s> {
         let mut world = Self {
             script,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-            site: Site::new(folder.join("office"), clock, script.seed, page)?,
+            site: Site::new(clock, script.seed, page)?,
             folder,
             time,
             office_clock,
@@ -99,7 +102,8 @@ impl<'s> World<'s> {
             opened: BTreeMap::new(),
             office_pages: BTreeMap::new(),
             backup: None,
-            images: 0,
+            backups: 0,
+            sights: Sights::default(),
             openings: 0,
             next_number: 1,
             late: Vec::new(),
@@ -141,10 +145,9 @@ impl<'s> World<'s> {
             let technician = place % self.technicians.len();
             let drift = [0, 40, -70, 300][place % 4];
             let clock = Arc::new(DriftingClock::new(&self.time, 37_000 * place as i64, drift));
-            let folder = self.folder.join(format!("phone-{place}"));
-            let device = self.open(folder.clone(), &clock)?;
-            let name = format!("phone {place}");
-            self.add_phone(name, technician, folder, device, clock);
+            // Every other phone has an anchor outside its backups.
+            let anchor = place.is_multiple_of(2).then(Arc::default);
+            self.add_phone(format!("phone {place}"), technician, Disk::new(), anchor, clock)?;
             self.enrol(place)?;
         }
         for phone in 0..self.phones.len() {
@@ -157,15 +160,22 @@ impl<'s> World<'s> {
         &mut self,
         name: String,
         technician: usize,
-        folder: PathBuf,
-        device: Device,
+        disk: Disk,
+        anchor: Option<Arc<KeptAnchor>>,
         clock: Arc<DriftingClock>,
-    ) {
+    ) -> anyhow::Result<()> {
+        let process = disk.process();
+        let device = self.open(&process, &clock, anchor.as_ref())?;
+        let id = device.status()?.device;
         self.phones.push(Phone {
             name,
+            id,
             technician,
-            folder,
+            disk,
+            process,
             image: None,
+            anchor,
+            is_failing: false,
             device,
             clock,
             screens: Vec::new(),
@@ -173,13 +183,19 @@ impl<'s> World<'s> {
             restamps: 0,
             sent: Default::default(),
         });
+        Ok(())
     }
 
-    pub(crate) fn open(&mut self, folder: PathBuf, clock: &Arc<DriftingClock>) -> Result<Device, Error> {
+    pub(crate) fn open(
+        &mut self,
+        process: &Process,
+        clock: &Arc<DriftingClock>,
+        anchor: Option<&Arc<KeptAnchor>>,
+    ) -> Result<Device, Error> {
         self.openings += 1;
         let seed = self.script.seed.rotate_left(17) ^ (self.openings << 40);
         let portion = self.script.knobs.get("portion").map(|portion| *portion as usize);
-        Device::open(config(folder, clock, seed, portion))
+        Device::open(config(process, clock, anchor, seed, portion))
     }
 
     /// Enrols a phone over the real route.
@@ -190,23 +206,57 @@ impl<'s> World<'s> {
         let request = device.enrol_request(&code, &self.phones[phone].name)?;
         let response = self.site.send(&self.runtime, &request)?;
         device.enrol_answer("http://localhost", &response)?;
+        self.phones[phone].id = device.status()?.device;
         Ok(())
     }
 
-    /// The app's process ends between two transactions and starts again. Open screens are gone.
-    pub(crate) fn reopen(&mut self, phone: usize) -> anyhow::Result<()> {
+    /// Kills the app's process. Open screens are gone.
+    pub(crate) fn end_app(&mut self, phone: usize) {
+        self.phones[phone].process.kill();
         self.phones[phone].device.close();
         self.phones[phone].screens.clear();
-        let (folder, clock) = (self.phones[phone].folder.clone(), Arc::clone(&self.phones[phone].clock));
-        self.phones[phone].device = self.open(folder, &clock)?;
+    }
+
+    /// The app's process ends between two calls, if it still runs, and starts again. On a disk that fails it may not
+    /// start: then the disk is mended first.
+    pub(crate) fn reopen(&mut self, phone: usize) -> anyhow::Result<()> {
+        self.end_app(phone);
+        let (clock, anchor) = (Arc::clone(&self.phones[phone].clock), self.phones[phone].anchor.clone());
+        let mut process = self.phones[phone].disk.process();
+        let opened = match self.open(&process, &clock, anchor.as_ref()) {
+            Err(_) if self.phones[phone].is_failing => {
+                self.marks.hit("disk-kept-shut");
+                self.mend(phone);
+                process = self.phones[phone].disk.process();
+                self.open(&process, &clock, anchor.as_ref())
+            }
+            opened => opened,
+        };
+        self.phones[phone].device = opened?;
+        self.phones[phone].process = process;
         Ok(())
     }
 
-    /// Does one step.
+    /// Does one step. A phone whose disk fails may say so at any call; then nothing more happens.
     pub(crate) fn step(&mut self, step: &Step) -> anyhow::Result<()> {
         self.trace.note(|| step.to_string());
         self.time.fetch_add(20_000, Ordering::Relaxed);
         let phone = step.number(0) as usize % self.phones.len();
+        let was_failing = self.phones[phone].is_failing;
+        match self.act(phone, step) {
+            Err(error) if was_failing || self.phones[phone].is_failing => {
+                self.trace.note(|| format!("the disk of phone {phone} fails: {error:#}"));
+                self.marks.hit("disk-refused");
+            }
+            done => done?,
+        }
+        if !matches!(step.verb, Verb::Sync) && step.verb >= Verb::Pass {
+            *self.faults.entry(step.verb.word()).or_insert(0) += 1;
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, phone: usize, step: &Step) -> anyhow::Result<()> {
         let (first, second) = (step.number(1), step.number(2));
         match step.verb {
             Verb::Day => self.day(phone, first)?,
@@ -256,7 +306,7 @@ impl<'s> World<'s> {
             Verb::Image => self.image(phone)?,
             Verb::Rollback => self.roll_back(phone)?,
             Verb::Clear => self.clear(phone)?,
-            Verb::Second => self.second(phone, first)?,
+            Verb::Second => self.second(phone)?,
             Verb::Revoke => self.revoke(phone)?,
             Verb::Restart => drop(self.site.start()?),
             Verb::OfficeJump => self.office_clock.jump(step.number(0) as i64 * MINUTE_MS),
@@ -264,9 +314,12 @@ impl<'s> World<'s> {
             Verb::Restore | Verb::RestoreUnsaid | Verb::RestoreFolder => self.restore(step.verb)?,
             Verb::Hostile => self.hostile(phone, first)?,
             Verb::Replay => self.replay(phone)?,
-        }
-        if !matches!(step.verb, Verb::Sync) && step.verb >= Verb::Pass {
-            *self.faults.entry(step.verb.word()).or_insert(0) += 1;
+            Verb::Power => self.power(phone, first)?,
+            Verb::PowerEntering => self.power_entering(phone, first, second)?,
+            Verb::Full => self.fill(phone, first),
+            Verb::Broken => self.break_disk(phone, first, second),
+            Verb::Mend => self.mend(phone),
+            Verb::OfficePower => self.office_power(step.number(0))?,
         }
         Ok(())
     }
@@ -320,6 +373,7 @@ impl<'s> World<'s> {
         }
         let result = self.phones[phone].device.edit(draft);
         self.trace.note(|| format!("{by} enters {kind} {record}: {}", word(&result)));
+        self.doubt(phone, &result, &entries);
         let Some(edited) = self.tolerate(result)? else { return Ok(false) };
         for (number, mut entry) in entries {
             match edited.groups.get(&entry.group) {
@@ -337,6 +391,17 @@ impl<'s> World<'s> {
             }
         }
         Ok(true)
+    }
+
+    /// When a disk fails while something is stored, the call says that it is not; what reached the log may be found there
+    /// nevertheless after a restart. It is promised to nobody.
+    pub(crate) fn doubt<T>(&mut self, phone: usize, result: &Result<T, Error>, entries: &[(u64, Entry)]) {
+        if result.is_err() && self.phones[phone].is_failing {
+            for (number, entry) in entries {
+                self.oracle.enter(*number, entry.clone());
+                self.oracle.excuse(*number, "the disk failed while it was entered");
+            }
+        }
     }
 
     /// What a rule or the disk may say to an entry: then nothing was stored.
@@ -407,10 +472,39 @@ impl<'s> World<'s> {
     }
 
     /// Whether a technician sees a record now, worked out from everything the office has.
-    pub(crate) fn sees(&self, technician: usize, record: RecordId) -> anyhow::Result<bool> {
-        let office = OfficeState::read(&self.site.database(), false)?;
-        Ok(visible(&office, &self.opened, self.technicians[technician]).contains(&record))
+    pub(crate) fn sees(&mut self, technician: usize, record: RecordId) -> anyhow::Result<bool> {
+        let sequence = self.site.office()?.read(|txn| txn.tenant())?.sequence;
+        let now = (self.oracle.restores, sequence, self.opened.len());
+        if self.sights.of != now {
+            self.sights = Sights { of: now, office: Some(self.site.state(false)?), seen: BTreeMap::new() };
+        }
+        let person = self.technicians[technician];
+        let (office, opened) = (&self.sights.office, &self.opened);
+        let seen = self
+            .sights
+            .seen
+            .entry(technician)
+            .or_insert_with(|| office.as_ref().map(|office| visible(office, opened, person)).unwrap_or_default());
+        Ok(seen.contains(&record))
     }
+
+    /// Whether a document that this technician sees carries a mark; to be asked after [`World::sees`].
+    pub(crate) fn is_in_document(&self, technician: usize, letter: char, place: usize) -> bool {
+        let (Some(office), Some(seen)) = (&self.sights.office, self.sights.seen.get(&technician)) else { return false };
+        let mark = format!("canary-{letter}{place};");
+        let mut documents = seen.iter().filter_map(|id| office.records.get(id));
+        documents.any(|(body, record)| {
+            record.kind == "document" && body.windows(mark.len()).any(|window| window == mark.as_bytes())
+        })
+    }
+}
+
+/// What the technicians see, kept as long as the office stays as it is: restores, sequence, orders opened on site.
+#[derive(Debug, Default)]
+struct Sights {
+    of: (u32, u64, usize),
+    office: Option<OfficeState>,
+    seen: BTreeMap<usize, BTreeSet<RecordId>>,
 }
 
 /// What goes along with an entry.
