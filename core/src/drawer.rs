@@ -3,6 +3,7 @@
 //! Nothing in the drawer is ever dropped by the engine: a refused edit is tried again when the reason may have gone
 //! away, and leaves only when it is accepted or a person discards it.
 
+use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::version::Dot;
 use fieldsync_protocol::{Edit, Fields, RecordId, encode};
 use serde::Serialize;
@@ -119,10 +120,15 @@ impl Device {
     /// Tries an edit from the drawer again: it becomes a pending edit in its original context under a new dot.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such entry.
+    /// [`Error::NotFound`] when there is no such entry; [`Error::Refused`] for one that the office holds: it has the edit,
+    /// a person there decides, and tried again it could stand twice.
     pub fn retry(&self, entry: i64) -> Result<(), Error> {
         self.change(|work| {
             let entry = store::drawer::one(work.tx, entry)?.ok_or(Error::NotFound)?;
+            if entry.state == DrawerState::Held && !fieldsync_protocol::planted!("retry-held") {
+                let code = Code::from_name(&entry.code).ok_or(Error::Defect("drawer_code"))?;
+                return Err(Error::Refused { code, kind: entry.kind, group: entry.edit.group });
+            }
             crate::sync::drawer::retry(work, &entry)
         })
     }

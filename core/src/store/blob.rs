@@ -102,6 +102,10 @@ pub(crate) fn next_upload(connection: &Connection, skip: &[RecordId]) -> Result<
     )?;
     for lane in statement.query_map([], lane)? {
         let lane = lane?;
+        let is_late = || record::theirs(connection, lane.attachment).map(|theirs| theirs.is_none());
+        if fieldsync_protocol::planted!("late-photo-stays") && is_late()? {
+            continue;
+        }
         if !skip.contains(&lane.attachment) {
             return Ok(Some(lane));
         }

@@ -82,7 +82,7 @@ pub(crate) fn bring_over(connection: &Connection, id: RecordId, context: &Contex
     let mut version = context.version.clone();
     let mut issuer = context.issuer;
     let me: ReplicaId = meta::get(connection, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?;
-    if issuer == me {
+    if issuer == me || fieldsync_protocol::planted!("screen-not-brought-over") {
         return Ok(version);
     }
     let mut statement = connection.prepare_cached("select body from restamp order by seq")?;
@@ -108,7 +108,9 @@ pub(super) fn again(work: &mut Work<'_>, new: ReplicaId, known: &[SentDot]) -> R
     let mut counters: BTreeMap<RecordId, u64> = BTreeMap::new();
     for (id, edit, _) in store::pending::places(work.tx)? {
         let is_known = restamp.known.get(&id).is_some_and(|dots| dots.contains(&edit.dot));
-        if !is_known {
+        if !is_known && fieldsync_protocol::planted!("restamp-drops-pending") {
+            store::pending::remove(work.tx, id, edit.dot)?;
+        } else if !is_known {
             let counter = counters.entry(id).or_insert(0);
             *counter += 1;
             restamp.moved.entry(id).or_default().push((edit.dot, *counter));

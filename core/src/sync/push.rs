@@ -137,6 +137,10 @@ pub(super) fn settle(
             receipt.accepted += push.edits.len() as u32;
             // What leaves with this answer may stand beside others' work that is not told: then the seal is of no use.
             let is_told = result.is_some() || leaves == Leaving::No;
+            if leaves == Leaving::No && !fieldsync_protocol::planted!("given-back-leaves") {
+                // It had left, waited here for this push, and was given back meanwhile.
+                work.set_leaving(*id, Leaving::No)?;
+            }
             let seal = (is_told && !apart).then_some(*seal);
             if accept(work, push, seal, result.as_deref(), receipt)? {
                 return Ok(Some(*id));
@@ -148,7 +152,11 @@ pub(super) fn settle(
                 put_aside(work, push, edit, DrawerState::Refused, refusal.code, now_ms, receipt)?;
             }
             match theirs {
-                Some(theirs) => deliver(work, &theirs.0, theirs.1)?,
+                // Told only of what is in scope.
+                Some(theirs) => {
+                    deliver(work, &theirs.0, theirs.1)?;
+                    work.set_leaving(*id, leaves)?;
+                }
                 None => work.recompute(*id)?,
             }
         }
@@ -177,6 +185,11 @@ fn accept(
 ) -> Result<bool, Error> {
     for edit in &push.edits {
         store::pending::remove(work.tx, push.id, edit.dot)?;
+    }
+    if fieldsync_protocol::planted!("accept-clears-record") {
+        for edit in store::pending::of(work.tx, push.id)? {
+            store::pending::remove(work.tx, push.id, edit.dot)?;
+        }
     }
     let before = store::record::theirs(work.tx, push.id)?;
     let mut expected = before.map_or_else(|| Record::new(push.kind.clone(), push.id), |theirs| theirs.record);

@@ -156,6 +156,9 @@ impl Answered<'_> {
             return std::iter::once(Step::Word).chain(erased).collect();
         }
         let mut steps = vec![Step::Word];
+        if fieldsync_protocol::planted!("cursor-before-page") {
+            steps.push(Step::Cursor);
+        }
         steps.extend((0..answer.offered.len()).map(Step::Offer));
         steps.extend((0..answer.outcomes.len()).map(Step::Outcome));
         steps.push(Step::Token);

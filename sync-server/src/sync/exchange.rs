@@ -227,7 +227,9 @@ fn is_copy(
     for record in &message.push {
         for edit in &record.edits {
             match txn.dot(record.id, edit.dot)? {
-                Some(content) if content != edit.content() => return Ok(true),
+                Some(content) if content != edit.content() && !fieldsync_protocol::planted!("second-content-taken") => {
+                    return Ok(true);
+                }
                 None if edit.dot.replica != message.replica => return Ok(true),
                 _ => {}
             }

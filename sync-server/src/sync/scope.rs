@@ -99,7 +99,7 @@ fn readers(txn: &mut dyn Txn, order: &Record) -> Result<BTreeSet<Audience>, Stor
     let below = txn.below(order.id)?;
     let job = Job::collect(order, below.iter().filter(|record| record.kind == "assignment"));
     let mut readers: BTreeSet<Audience> = job.technicians().into_iter().map(Audience::of).collect();
-    if job.assignments.is_empty()
+    if (job.assignments.is_empty() || fieldsync_protocol::planted!("opener-always-sees"))
         && let Some((_, sibling)) = show::shown(order, "origin")
         && sibling.stamp.device.is_some()
     {
@@ -123,7 +123,7 @@ fn reassign(txn: &mut dyn Txn, order: RecordId, sequence: u64) -> Result<(), Sto
             txn.enter(*audience, *record, order, sequence)?;
         }
     }
-    for audience in present.difference(&wanted) {
+    for audience in present.difference(&wanted).filter(|_| !fieldsync_protocol::planted!("withdrawn-stays")) {
         for record in txn.seen_via(*audience, order)? {
             txn.leave(*audience, record, order, sequence)?;
         }
@@ -135,7 +135,7 @@ fn reassign(txn: &mut dyn Txn, order: RecordId, sequence: u64) -> Result<(), Sto
 fn rerefer(txn: &mut dyn Txn, order: &Record, sequence: u64) -> Result<(), StoreError> {
     let wanted = references(txn, order)?;
     let present: BTreeSet<RecordId> = txn.references(order.id)?.into_iter().collect();
-    if wanted == present {
+    if wanted == present || fieldsync_protocol::planted!("parties-unfollowed") && !present.is_empty() {
         return Ok(());
     }
     txn.set_references(order.id, &wanted.iter().copied().collect::<Vec<_>>())?;

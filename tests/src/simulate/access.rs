@@ -26,6 +26,12 @@ fn order_of(record: &Record) -> Option<RecordId> {
     main.filter_map(|sibling| sibling.fields.id("work_order")).next()
 }
 
+/// Whether a technician opened a record on site. Of what a revoked device opened, a person may have released a part: as
+/// long as its main group is not in, nobody has opened it.
+fn is_opener(record: &Record, main: &str, opened: &BTreeMap<RecordId, RecordId>, technician: RecordId) -> bool {
+    opened.get(&record.id) == Some(&technician) && record.groups.contains_key(main)
+}
+
 /// What a technician may see now. `opened` names who opened a record on site.
 pub(crate) fn visible(
     office: &OfficeState,
@@ -43,7 +49,7 @@ pub(crate) fn visible(
         if SHARED.contains(&record.kind.as_str()) {
             seen.insert(*id);
         }
-        if REFERRED.contains(&record.kind.as_str()) && opened.get(id) == Some(&technician) {
+        if REFERRED.contains(&record.kind.as_str()) && is_opener(record, "identity", opened, technician) {
             seen.insert(*id);
         }
         if record.kind != "work_order" {
@@ -59,8 +65,7 @@ pub(crate) fn visible(
                 shown(assignment, "response", false).is_some_and(|fields| fields.text("response") == Some("declined"));
             is_named && !is_withdrawn && !is_declined
         });
-        let is_opener = assignments.is_empty() && opened.get(id) == Some(&technician);
-        if is_assigned || is_opener {
+        if is_assigned || assignments.is_empty() && is_opener(record, "origin", opened, technician) {
             seen.insert(*id);
             seen.extend(hanging.iter().map(|record| record.id));
             if let Some(parties) = shown(record, "parties", true) {

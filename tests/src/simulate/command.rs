@@ -180,6 +180,7 @@ fn explore(arguments: &Arguments, scratch: &Path) -> anyhow::Result<ExitCode> {
                     }
                     drop(tally);
                     if !outcome.violations.is_empty() {
+                        eprintln!("seed {seed} breaks {}", outcome.violations[0].promise);
                         failures
                             .lock()
                             .unwrap_or_else(std::sync::PoisonError::into_inner)

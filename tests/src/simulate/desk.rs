@@ -6,6 +6,7 @@ use fieldsync_protocol::{RecordId, Value, show};
 use fieldsync_server::people::OPERATOR;
 use fieldsync_server::sync::held;
 
+use super::phone::Phone;
 use super::state::{number, numbers};
 use super::world::{Assignment, World};
 
@@ -73,20 +74,18 @@ impl World<'_> {
             if is_withdrawn {
                 self.marks.hit("returned");
             } else {
-                self.mark_leaving(assignment)?;
+                self.mark_leaving(assignment);
             }
         }
         Ok(())
     }
 
-    fn mark_leaving(&mut self, assignment: Assignment) -> anyhow::Result<()> {
-        for phone in 0..self.phones.len() {
-            let is_his = self.phones[phone].technician == assignment.technician;
-            if is_his && self.phones[phone].device.status()?.pending > 0 {
-                self.marks.hit("left-pending");
-            }
+    fn mark_leaving(&mut self, assignment: Assignment) {
+        // A phone whose disk fails says nothing.
+        let waits = |phone: &Phone| phone.device.status().is_ok_and(|status| status.pending > 0);
+        if self.phones.iter().any(|phone| phone.technician == assignment.technician && waits(phone)) {
+            self.marks.hit("left-pending");
         }
-        Ok(())
     }
 
     /// Every job is given back, so that what waits for it can go on.

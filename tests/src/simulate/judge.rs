@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use fieldsync_protocol::{Record, RecordId, encode};
+use fieldsync_protocol::{FieldsExt, Record, RecordId, encode};
 
 use super::access::visible;
 use super::state::{DeviceState, OfficeState, all_numbers, number};
@@ -60,12 +60,16 @@ impl World<'_> {
     pub(crate) fn judge(&mut self) -> anyhow::Result<()> {
         let office = self.site.state(true)?;
         let mut drawers = BTreeSet::new();
+        let mut said_held = BTreeSet::new();
         let mut pending_revoked = BTreeSet::new();
         let mut expected: BTreeMap<usize, BTreeSet<RecordId>> = BTreeMap::new();
         for place in 0..self.phones.len() {
             let state = self.phones[place].state()?;
             for (_, edit, how) in &state.drawer {
                 drawers.extend(number(&edit.fields));
+                if how == "held" {
+                    said_held.extend(number(&edit.fields));
+                }
                 if how == "superseded" {
                     self.marks.hit("superseded");
                 }
@@ -81,6 +85,8 @@ impl World<'_> {
             let scope = scope.clone();
             self.judge_phone(place, &state, &office, &scope)?;
         }
+        self.judge_held(&office, &said_held);
+        self.judge_photos(&office)?;
         self.judge_ledger(&office, &drawers, &pending_revoked);
         self.judge_siblings(&office)?;
         self.judge_history(&office)?;
@@ -160,6 +166,35 @@ impl World<'_> {
         let kind = office.records.get(&id).map_or("a record the office does not know", |(_, record)| &record.kind);
         let order = self.orders.iter().position(|known| *known == id).map(|place| format!(" o{place}"));
         format!("{kind}{} {id}", order.unwrap_or_default())
+    }
+
+    /// What devices were told is held, the office has.
+    fn judge_held(&mut self, office: &OfficeState, said: &BTreeSet<u64>) {
+        if self.oracle.restores > 0 {
+            return;
+        }
+        let (held, applied) = (office.held_numbers(), office.history_numbers());
+        for number in said.iter().filter(|number| !held.contains(number) && !applied.contains(number)) {
+            self.oracle.broken("D3", format!("number {number} is said to be held, and the office does not have it"));
+        }
+    }
+
+    /// The content of every photo is at the office, unless a device that had it went.
+    fn judge_photos(&mut self, office: &OfficeState) -> anyhow::Result<()> {
+        let went = ["cleared", "rolled-back", "revoked", "cloned"];
+        if went.iter().any(|mark| self.marks.0.contains_key(mark)) {
+            return Ok(());
+        }
+        let mut missing = Vec::new();
+        for (id, (_, record)) in office.records.iter().filter(|(_, (_, record))| record.kind == "attachment") {
+            for hash in record.siblings("blob").filter_map(|(_, sibling)| sibling.fields.hash("hash")) {
+                if !self.site.has_content(&self.runtime, &hash)? {
+                    missing.push(format!("the content of {id} is not at the office"));
+                }
+            }
+        }
+        missing.into_iter().for_each(|text| self.oracle.broken("L1", text));
+        Ok(())
     }
 
     /// Every number ends somewhere.

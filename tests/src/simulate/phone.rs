@@ -110,6 +110,7 @@ pub(crate) fn config(
     anchor: Option<&Arc<KeptAnchor>>,
     seed: u64,
     portion: Option<usize>,
+    steps: Option<usize>,
 ) -> Config {
     let mut config = Config::new(FOLDER);
     config.medium = process.medium();
@@ -118,6 +119,9 @@ pub(crate) fn config(
     config.anchor = anchor.map(|anchor| Arc::clone(anchor) as Arc<dyn Anchor>);
     if let Some(portion) = portion {
         config.push_records = portion;
+    }
+    if let Some(steps) = steps {
+        config.step_records = steps;
     }
     config
 }

@@ -133,13 +133,16 @@ pub fn plan(seed: u64, profile: Profile) -> Script {
         ("orders".to_owned(), chance.between(2, 5)),
         ("gives-back".to_owned(), chance.below(2)),
     ]);
-    match chance.below(4) {
+    match chance.below(8) {
         0 => drop(knobs.insert("page".to_owned(), 1)),
-        1 => drop(knobs.insert("page".to_owned(), chance.between(2, 5))),
+        1 | 2 => drop(knobs.insert("page".to_owned(), chance.between(2, 5))),
         _ => {}
     }
     if chance.percent(40) {
         knobs.insert("portion".to_owned(), chance.between(1, 3));
+    }
+    if chance.percent(50) {
+        knobs.insert("steps".to_owned(), chance.between(1, 4));
     }
     let work = some_of(&mut chance, WORK.to_vec());
     let is_partitions = profile == Profile::Partitions;

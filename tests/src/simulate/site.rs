@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use fieldsync::entropy::SeededEntropy;
 use fieldsync::{Clock, Files, Request, Response};
 use fieldsync_disk::{Disk, Image, Process};
+use fieldsync_protocol::Hash;
 use fieldsync_server::blobs::Blobs;
 use fieldsync_server::folder::Folder;
 use fieldsync_server::office::Office;
@@ -102,6 +103,11 @@ impl Site {
     pub(crate) fn place(&self) -> anyhow::Result<Folder> {
         let running = self.running.as_ref().context("reach the server")?;
         Ok(Folder::on(FOLDER, running.process.medium()))
+    }
+
+    /// Whether the content of a photo has arrived.
+    pub(crate) fn has_content(&self, runtime: &Runtime, hash: &Hash) -> anyhow::Result<bool> {
+        Ok(runtime.block_on(self.blobs.size(hash))?.is_some())
     }
 
     /// Sends one request through the real router.

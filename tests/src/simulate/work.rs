@@ -328,11 +328,11 @@ impl World<'_> {
             return Ok(());
         }
         let entry = &drawer[pick as usize % drawer.len()];
-        if let Some(number) = super::state::number(&entry.edit.fields) {
-            self.oracle.out_of_order.insert(number);
+        let result = self.phones[phone].device.retry(entry.id);
+        if self.tolerate(result)?.is_some() {
+            self.oracle.out_of_order.extend(super::state::number(&entry.edit.fields));
+            self.marks.hit("retried-by-hand");
         }
-        self.phones[phone].device.retry(entry.id)?;
-        self.marks.hit("retried-by-hand");
         Ok(())
     }
 

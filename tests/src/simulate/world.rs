@@ -194,8 +194,8 @@ impl<'s> World<'s> {
     ) -> Result<Device, Error> {
         self.openings += 1;
         let seed = self.script.seed.rotate_left(17) ^ (self.openings << 40);
-        let portion = self.script.knobs.get("portion").map(|portion| *portion as usize);
-        Device::open(config(process, clock, anchor, seed, portion))
+        let knob = |name| self.script.knobs.get(name).map(|amount| *amount as usize);
+        Device::open(config(process, clock, anchor, seed, knob("portion"), knob("steps")))
     }
 
     /// Enrols a phone over the real route.
