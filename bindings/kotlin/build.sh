@@ -6,7 +6,7 @@ ROOT=$(cd ../.. && pwd)
 OUT=$HERE/target
 PROFILE=debug
 CARGO_OUT=${CARGO_TARGET_DIR:-$ROOT/target}
-PARTS=(library jvm sample android shrink aar style)
+PARTS=(library jvm sample android shrink aar api site style)
 
 usage() {
     cat <<'HELP'
@@ -19,11 +19,14 @@ to `style`.
   jvm         the JVM package and its tests against the real server
   sample      the sample plays a job through, from a folder of its own
   android     the Android package: real framework classes of API 26 and 35, API level, Robolectric on SDK 26, 34 and 35
-  shrink      the consumer rules: R8 shrinks a program, it runs; without any of the rules it does not
+  shrink      the consumer rules: R8 shrinks a program, it runs; without any of the rules it does not; dex by D8 and R8
   aar         the AAR, made twice, byte for byte the same
+  api         the public Kotlin API against api.txt; BLESS=1 writes api.txt anew
+  site        the KDoc site, into target/site
   style       ktlint on what is written by hand
 
   install     a release build of the JVM package into the local Maven repository, for docs/INTEGRATING.md
+  bench       the figures of docs/PERFORMANCE.md, in a release build; RECORDS=100000 for the larger store
 HELP
 }
 
@@ -162,7 +165,7 @@ shrunk_runs() {
 }
 
 part_shrink() {
-    local rule number
+    local rule number jdk
     mkdir -p "$OUT/shrink"
     maven smoke package
     shrunk_runs aar/proguard.txt || fail "the shrunk program does not run: $(cat "$OUT/shrink/run.log" "$OUT/shrink/r8.log" | head -20)"
@@ -173,6 +176,30 @@ part_shrink() {
         ! shrunk_runs "$OUT/shrink/less.pro" || fail "it runs without this rule, so the rule is not needed: $rule"
         echo "kotlin: without '$rule' it does not"
     done
+    # Dex, which cannot be run here: D8 takes everything, R8 with the rules misses nothing but what they say.
+    local framework classes=android/target/fieldsync-android-classes-0.1.0.jar
+    [ -s "$classes" ] || maven android package
+    fetch org.robolectric:android-all:16-robolectric-13921718 "$OUT/frameworks"
+    framework=$OUT/frameworks/android-all-16-robolectric-13921718.jar
+    jdk=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}
+    if [ ! -s "$OUT/shrink/base.jar" ]; then
+        # The JDK's java.base and java.logging stand for the parts of Android that are not in the framework's jar.
+        (cd "$OUT/shrink" && rm -rf jb && jmod extract --dir jb/java.base "$jdk/jmods/java.base.jmod" \
+            && jmod extract --dir jb/java.logging "$jdk/jmods/java.logging.jmod" \
+            && jar --create --file base.jar -C jb/java.base/classes . -C jb/java.logging/classes . && rm -rf jb)
+    fi
+    rm -rf "$OUT/shrink/d8" "$OUT/shrink/dex" && mkdir -p "$OUT/shrink/d8" "$OUT/shrink/dex"
+    r8 D8 --release --min-api 26 --lib "$framework" --output "$OUT/shrink/d8" "$classes" $(runtime) "$(annotation)"
+    printf -- '-keep class com.fieldsync.SyncingKt { *; }\n' >"$OUT/shrink/dex.pro"
+    r8 R8 --release --min-api 26 --lib "$framework" --lib "$OUT/shrink/base.jar" --output "$OUT/shrink/dex" \
+        --pg-conf "$OUT/shrink/dex.pro" --pg-conf aar/proguard.txt "$classes" $(runtime) "$(annotation)" >"$OUT/shrink/dex.log" 2>&1 \
+        || fail "$(cat "$OUT/shrink/dex.log")"
+    echo "kotlin: dex $(stat -c %s "$OUT"/shrink/d8/classes.dex) bytes by D8, $(stat -c %s "$OUT"/shrink/dex/classes.dex) by R8"
+}
+
+annotation() {
+    fetch androidx.annotation:annotation-jvm:1.9.1 "$OUT/frameworks"
+    echo "$OUT/frameworks/annotation-jvm-1.9.1.jar"
 }
 
 part_aar() {
@@ -193,6 +220,14 @@ part_aar() {
     unzip -l "$OUT/fieldsync.aar" | tail -n +4
 }
 
+part_api() {
+    [ -s jvm/target/fieldsync-0.1.0.jar ] || maven jvm package -DskipTests
+    java -cp "$(tool api)" tools/ApiDump.java jvm/target/fieldsync-0.1.0.jar | grep -v panicForTest >"$OUT/api.txt"
+    if [ "${BLESS:-}" = 1 ]; then cp "$OUT/api.txt" api.txt; fi
+    diff -u api.txt "$OUT/api.txt" || fail "the public API is another one: look at it, then BLESS=1 bindings/kotlin/build.sh api"
+    echo "kotlin: the public API is what api.txt says, $(grep -c . api.txt) lines"
+}
+
 part_style() {
     java -cp "$(tool ktlint)" com.pinterest.ktlint.Main --relative '*/src/**/*.kt' 'harness/*.kt'
 }
@@ -200,6 +235,24 @@ part_style() {
 part_install() {
     PROFILE=release part_library
     maven .,jvm install -DskipTests
+}
+
+part_site() {
+    rm -rf "$OUT/site"
+    maven jvm org.jetbrains.dokka:dokka-maven-plugin:2.1.0:dokka >"$OUT/site.log" 2>&1 || fail "$(tail -n 20 "$OUT/site.log")"
+    # A site without the calls' own words would be no use.
+    grep -rq "waits for no writer and no network" "$OUT/site" || fail "the KDoc site says nothing about the calls"
+    echo "kotlin: the KDoc site is target/site/index.html, $(find "$OUT/site" -name '*.html' | wc -l) pages"
+}
+
+part_bench() {
+    PROFILE=release part_library
+    maven jvm test-compile
+    local classpath
+    maven jvm org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath "-Dmdep.outputFile=$OUT/tools/test.classpath"
+    classpath=jvm/target/test-classes:jvm/target/classes:$(cat "$OUT/tools/test.classpath")
+    java "-Djna.library.path=$OUT/native" "-Dfieldsync.native=$OUT/native" "-Dfieldsync.repository=$ROOT" \
+        -cp "$classpath" com.fieldsync.Bench "${RECORDS:-10000}"
 }
 
 for part in "$@"; do
