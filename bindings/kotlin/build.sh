@@ -198,7 +198,7 @@ part_shrink() {
 }
 
 annotation() {
-    fetch androidx.annotation:annotation-jvm:1.9.1 "$OUT/frameworks"
+    fetch androidx.annotation:annotation-jvm:1.9.1 "$OUT/frameworks" >&2
     echo "$OUT/frameworks/annotation-jvm-1.9.1.jar"
 }
 

@@ -79,6 +79,10 @@ class Office:
         form = {"technician": str(technician), "version": version[1] if version else "", "start": ""}
         self._post(f"/jobs/{order}/dispatch", form)
 
+    def page(self, path):
+        """A page of the console."""
+        return self._send(path).page
+
     def _post(self, path, form):
         answer = self._send(path, urllib.parse.urlencode(form).encode())
         assert answer.status == 303, f"{path}: {answer.status}"

@@ -188,6 +188,77 @@ class Smoke(unittest.TestCase):
             self.sync(phone)
             phone.job(order)
 
+    def test_what_was_only_in_a_damaged_store_reaches_the_office(self):
+        anna = self.office.technician("Anna Berg")
+        order = self.office.order("pump leaks", anna)
+        phone = self.phone(anna)
+        self.sync(phone)
+        phone.add_note(order, "only here, 只在這裡")
+        phone.add_photo(order, "image/jpeg", b"\xff\xd8 a photo" * 1_000)
+        phone.shutdown()
+        file = self.scratch / "phone" / "fieldsync.db"
+        file.write_bytes(b"\x07" * 64 + file.read_bytes()[64:])
+
+        with self.assertRaises(fs.FieldsyncError.StorageDamaged) as damaged:
+            self.phone()
+        self.assertTrue(Path(damaged.exception.kept_at).is_file())
+        new = fs.Device.open(fs.OpenOptions(dir=str(self.scratch / "phone"), start_over=True))
+        self.addCleanup(new.shutdown)
+        kept = new.set_aside()
+        self.assertEqual(kept[0].unsent, fs.Unsent(pending=2, refused=0, photos=1))
+        with self.assertRaises(fs.FieldsyncError.SignIn):
+            run(new.salvage(kept[0].path))
+        run(new.enrol_link(self.office.link(anna), "phone"))
+        found = run(new.salvage(kept[0].path))
+        self.assertEqual((found.pending, found.photos, found.is_whole), (2, 1, True))
+        self.assertEqual(new.set_aside(), [])
+        with self.assertRaises(fs.FieldsyncError.NotNow):
+            run(new.salvage(kept[0].path))
+        self.sync(new)
+        self.sync(new)
+        self.assertTrue(new.status().is_drained)
+        tablet = self.phone(anna, "tablet")
+        self.sync(tablet)
+        page = tablet.job(order)
+        self.assertEqual([note.text for note in page.notes], ["only here, 只在這裡"])
+        self.assertEqual(len(page.photos), 1)
+
+    def test_a_device_that_the_office_wipes_hands_over_what_only_it_has_and_keeps_nothing(self):
+        anna = self.office.technician("Anna Berg")
+        order = self.office.order("pump leaks", anna)
+        phone = self.phone(anna)
+        self.sync(phone)
+        phone.add_note(order, "only here")
+        self.office.cli("device", "wipe", str(phone.identity().device))
+
+        self.assertTrue(run(phone.sync()).ended.is_WIPED())
+        for call in (phone.status, lambda: run(phone.sync())):
+            with self.assertRaises(fs.FieldsyncError.SignIn) as gone:
+                call()
+            self.assertEqual(gone.exception.code, "wiped")
+        phone.shutdown()
+        self.assertFalse((self.scratch / "phone" / "fieldsync.db").exists())
+        with self.assertRaises(fs.FieldsyncError.SignIn):
+            self.phone()
+        self.assertIn("wiped", self.office.cli("device", "list"))
+        self.assertIn("only here", self.office.page("/held"))
+        new = fs.Device.open(fs.OpenOptions(dir=str(self.scratch / "phone"), start_over=True))
+        self.assertEqual((new.identity(), new.status().records), (None, 0))
+        new.shutdown()
+
+    def test_a_store_that_an_earlier_release_wrote_is_read(self):
+        kept = Path(__file__).parents[2] / "tests/golden/stores/device-v2.sqlite"
+        (self.scratch / "phone").mkdir()
+        (self.scratch / "phone" / "fieldsync.db").write_bytes(kept.read_bytes())
+        phone = self.phone()
+        status = phone.status()
+        self.assertEqual((status.pending, status.refused, status.photos), (17, 1, 1))
+        jobs = phone.jobs(fs.JobFilter()).items
+        self.assertEqual(len(jobs), 3)
+        open_job = next(job for job in jobs if job.problem == "tooth lost")
+        self.assertEqual(open_job.status, fs.JobStatus.IN_PROGRESS)
+        self.assertEqual([note.text for note in phone.job(open_job.id).notes], ["閘門密碼 4711"])
+
     def test_what_goes_wrong_is_typed_and_the_process_lives(self):
         phone = self.phone()
         with self.assertRaises(fs.FieldsyncError.SignIn):

@@ -15,10 +15,12 @@
 mod bundle;
 mod conflict;
 mod device;
+mod directory;
 mod document;
 mod drawer;
 mod error;
 mod explain;
+mod history;
 mod jobs;
 mod keep;
 mod log;
@@ -28,6 +30,8 @@ mod page;
 mod photo;
 mod profiles;
 mod runtime;
+mod salvage;
+mod search;
 mod support;
 mod sync;
 #[cfg(test)]
@@ -38,6 +42,7 @@ mod work;
 pub use bundle::{BundleReceipt, TakenBundle};
 pub use conflict::{Conflict, ConflictValue, Landing};
 pub use device::{Device, DeviceStatus, OpenOptions};
+pub use directory::{DirectoryEntry, DirectoryFilter, Part};
 pub use document::{
     Difference, DocumentKind, Evidence, FrozenDocument, SignatureState, Stroke, StrokePoint, Voucher, VoucherPart,
     VoucherReport,
@@ -45,11 +50,8 @@ pub use document::{
 pub use drawer::{DrawerEntry, DrawerState, PendingEdit};
 pub use error::{CallbackError, FieldsyncError};
 pub use explain::{Explanation, Presence};
-pub use jobs::{
-    AssetHistory, AssetVisit, Correction, Day, DayPlan, DirectoryEntry, DirectoryFilter, Found, Hit, JobFilter,
-    JobList, JobSort, JobStatus, JobSummary, Part, PartUse, PartUseFilter, PartUseList, SnippetPart, StatusCount,
-    day_containing,
-};
+pub use history::{AssetHistory, AssetVisit, PartUse, PartUseFilter, PartUseList};
+pub use jobs::{Day, DayPlan, JobFilter, JobList, JobSort, JobStatus, JobSummary, StatusCount, day_containing};
 pub use keep::{AnchorStore, KeyStore, KeyStoreError};
 pub use log::{LogLevel, LogLine, LogSink, set_log_sink};
 pub use observe::{ChangeObserver, Subscription};
@@ -61,6 +63,8 @@ pub use page::{
 pub use photo::{PhotoFile, UploadState};
 pub use profiles::{Profile, Profiles, Unsent};
 pub use runtime::CancelHandle;
+pub use salvage::{Salvaged, SetAside};
+pub use search::{Correction, Found, Hit, SnippetPart};
 pub use support::{CheckReport, DamagedEdit, Diagnostics};
 pub use sync::{Ended, Merged, NeedsPerson, NotAccepted, SyncObserver, SyncPhase, SyncProgress, SyncReceipt};
 pub use values::{Activity, Attribution, Author, Charge, Field, Outcome, Priority, TextField, VisitStep};

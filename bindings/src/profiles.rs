@@ -39,17 +39,19 @@ pub struct Unsent {
     pub photos: u32,
 }
 
+impl From<fieldsync::Unsent> for Unsent {
+    fn from(unsent: fieldsync::Unsent) -> Self {
+        Self { pending: unsent.pending, refused: unsent.refused, photos: unsent.blobs }
+    }
+}
+
 impl From<profiles::Profile> for Profile {
     fn from(profile: profiles::Profile) -> Self {
         Self {
             id: profile.id,
             dir: profile.dir.to_string_lossy().into_owned(),
             label: profile.label,
-            unsent: profile.unsent.map(|unsent| Unsent {
-                pending: unsent.pending,
-                refused: unsent.refused,
-                photos: unsent.blobs,
-            }),
+            unsent: profile.unsent.map(Unsent::from),
             is_wiped: profile.is_wiped,
         }
     }
