@@ -33,6 +33,22 @@ extension TheEngine {
     }
 
     @Suite struct Stores {
+        @Test func aStoreOfAnEarlierReleaseIsReadWithEverythingThatWaitsInIt() throws {
+            let folder = try temporaryFolder("old")
+            defer { remove(folder) }
+            let kept = Built.project.appendingPathComponent("tests/golden/stores/device-v2.sqlite")
+            try FileManager.default.copyItem(at: kept, to: folder.appendingPathComponent("fieldsync.db"))
+            let device = try Device.open(options: OpenOptions(dir: folder.path))
+            let status = try device.status()
+            #expect(status.pending == 17 && status.refused == 1 && status.photos == 1)
+            #expect(try device.drawer().map(\.state) == [.refused])
+            let open = try #require(try device.jobs(filter: JobFilter()).items.first { $0.problem == "tooth lost" })
+            #expect(open.status == .inProgress)
+            let page = try device.job(order: open.id)
+            #expect(page.notes.map(\.text) == ["閘門密碼 4711"] && page.photos.count == 1)
+            try device.shutdown()
+        }
+
         /// Runs Rust's own app in a terminal on a folder.
         private func technician(_ folder: URL, _ arguments: String...) throws -> String {
             try run(Built.program("technician"), ["--dir", folder.path] + arguments)
