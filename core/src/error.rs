@@ -176,9 +176,6 @@ pub enum Error {
     /// SQLite failed.
     #[error("use the store")]
     Storage(#[source] rusqlite::Error),
-    /// The schema could not be brought up to date.
-    #[error("bring the store up to date")]
-    Migration(#[source] Box<refinery::Error>),
     /// Something stored does not read back as what was stored.
     #[error("understand what the store holds")]
     Content(#[from] DecodeError),
@@ -237,7 +234,6 @@ impl Error {
             Self::Closed => "closed",
             Self::Anchor(_) => "anchor",
             Self::Storage(_) => "storage",
-            Self::Migration(_) => "migration",
             Self::Content(_) => "content",
             Self::File(_) => "file",
             Self::Answer(_) => "answer",
@@ -247,28 +243,22 @@ impl Error {
 
     /// Whether the store itself is damaged, so that the next opening must examine it.
     pub(crate) fn is_damage(&self) -> bool {
-        use refinery::error::Kind;
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let is_corrupt =
             |error: &rusqlite::Error| matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase));
-        match self {
-            Self::Storage(error) => is_corrupt(error),
-            Self::Migration(error) => match error.kind() {
-                Kind::Connection(_, source) => source.downcast_ref().is_some_and(is_corrupt),
-                // The steps it once took are not those that were ever released.
-                Kind::DivergentVersion(..) | Kind::MissingVersion(_) => true,
-                _ => false,
-            },
-            _ => false,
-        }
+        matches!(self, Self::Storage(error) if is_corrupt(error))
     }
 
     /// Whether what is stored was not understood: damage in a place where SQLite does not look, or a defect.
     pub(crate) fn is_misunderstood(&self) -> bool {
-        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqliteFailure};
+        use rusqlite::Error::{
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqlInputError, SqliteFailure,
+        };
         match self {
             Self::Content(_) => true,
-            Self::Storage(SqliteFailure(code, _)) => code.extended_code == rusqlite::ffi::SQLITE_ERROR,
+            Self::Storage(SqliteFailure(error, _) | SqlInputError { error, .. }) => {
+                error.extended_code == rusqlite::ffi::SQLITE_ERROR
+            }
             Self::Storage(error) => {
                 matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..))
             }

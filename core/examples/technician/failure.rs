@@ -34,11 +34,7 @@ impl Failure {
                 | Error::OtherOwner
                 | Error::Outdated
                 | Error::FileTooLarge => 4,
-                Error::StorageDamaged { .. }
-                | Error::StorageNewer { .. }
-                | Error::Storage(_)
-                | Error::Content(_)
-                | Error::Migration(_) => 5,
+                Error::StorageDamaged { .. } | Error::StorageNewer { .. } | Error::Storage(_) | Error::Content(_) => 5,
                 _ => 1,
             },
         }

@@ -10,6 +10,7 @@ pub(crate) mod bundle;
 pub(crate) mod drawer;
 pub(crate) mod envelope;
 pub(crate) mod meta;
+mod migrate;
 pub(crate) mod offer;
 mod open;
 pub(crate) mod pending;

@@ -1,23 +1,18 @@
 //! Opening: pragmas, migrations, and what happens to a file that is not what it should be.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::sound;
+use super::{migrate, sound};
 use crate::config::Config;
 use crate::device::BLOBS;
 use crate::error::Error;
 use crate::files::{Files, Hold, Medium};
 use crate::key::{Key, KeyError, KeyProvider};
 use crate::summary::Unsent;
-
-mod embedded {
-    refinery::embed_migrations!("src/store/migrations");
-}
 
 /// The database's file.
 pub(crate) const FILE: &str = "fieldsync.db";
@@ -120,7 +115,7 @@ impl Place {
             None if has_log => Doubt::Log,
             None => Doubt::None,
         };
-        match self.prepare(doubt) {
+        match self.prepare(doubt, now_ms) {
             Ok(connection) => {
                 let _ = self.files().remove(&self.dir.join(SUSPECT));
                 Ok(connection)
@@ -200,7 +195,7 @@ impl Place {
         }
     }
 
-    fn prepare(&self, doubt: Doubt) -> Result<Connection, Error> {
+    fn prepare(&self, doubt: Doubt, now_ms: i64) -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = self.connect(&self.file(""), flags)?;
         // Statements that cannot be wrong: a file of which SQLite does not understand them is not what was written.
@@ -208,13 +203,13 @@ impl Place {
         configure(&connection)
             .and_then(|()| Ok(connection.pragma_update(None, "journal_mode", "wal")?))
             .and_then(|()| if doubt == Doubt::None { Ok(()) } else { sound::structure(&connection) })
-            .and_then(|()| refuse_newer(&connection))
+            .and_then(|()| migrate::missing(&connection).map(drop))
             .map_err(damage)?;
-        migrate(&mut connection)?;
+        migrate::migrate(&mut connection, now_ms)?;
         sound::waiting(&connection).map_err(damage)?;
         if doubt == Doubt::Damage {
             let mut new = Connection::open_in_memory()?;
-            migrate(&mut new)?;
+            migrate::migrate(&mut new, now_ms)?;
             sound::contents(&connection, &new)?;
         }
         Ok(connection)
@@ -329,34 +324,6 @@ fn configure(connection: &Connection) -> Result<(), Error> {
 
 fn synchronous() -> &'static str {
     if fieldsync_protocol::planted!("synchronous-normal") { "normal" } else { "extra" }
-}
-
-/// Brings the schema up to date, in one transaction with the notes about it: a store migrated and not noted could never
-/// be opened again.
-fn migrate(connection: &mut Connection) -> Result<(), Error> {
-    let migrations = embedded::migrations::runner().set_grouped(true);
-    // The library panics on notes that it did not write.
-    let ran = catch_unwind(AssertUnwindSafe(|| migrations.run(connection)));
-    match ran {
-        Ok(ran) => ran.map(|_| ()).map_err(|error| Error::Migration(Box::new(error))),
-        Err(_) => Err(sound::damage()),
-    }
-}
-
-fn refuse_newer(connection: &Connection) -> Result<(), Error> {
-    let known = embedded::migrations::runner().get_migrations().iter().map(|step| i64::from(step.version())).max();
-    let known = known.unwrap_or(0);
-    let has_history: bool = connection.query_row(
-        "select exists (select 1 from sqlite_schema where name = 'refinery_schema_history')",
-        [],
-        |row| row.get(0),
-    )?;
-    if !has_history {
-        return Ok(());
-    }
-    let found: i64 =
-        connection.query_row("select coalesce(max(version), 0) from refinery_schema_history", [], |row| row.get(0))?;
-    if found > known { Err(Error::StorageNewer { found, known }) } else { Ok(()) }
 }
 
 #[cfg(test)]
