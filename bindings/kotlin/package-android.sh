@@ -45,10 +45,10 @@ for pair in "${ABIS[@]}"; do
     [ -x "$clang" ] || fail "the NDK has no $clang: it is too new or too old for API $API"
     rustup target add "$target"
     upper=$(tr 'a-z-' 'A-Z_' <<<"$target") lower=${target//-/_}
-    # RUSTFLAGS of the environment would override these: take it away.
+    # Packed relocations of a kind that Android knows since API 23; the newer kind, which Linux has, needs API 28.
     env -u RUSTFLAGS "CARGO_TARGET_${upper}_LINKER=$clang" "CC_$lower=$clang" "AR_$lower=$host/bin/llvm-ar" \
-        "CARGO_TARGET_${upper}_RUSTFLAGS=-C link-arg=-Wl,-z,max-page-size=$PAGE" \
-        cargo build --manifest-path "$ROOT/Cargo.toml" --locked --profile mobile -p fieldsync-ffi --target "$target"
+        "$ROOT/bindings/package/mobile.sh" cdylib --target "$target" -- \
+        -C link-arg=-Wl,-z,max-page-size=$PAGE -C link-arg=-Wl,--pack-dyn-relocs=android
     library=${CARGO_TARGET_DIR:-$ROOT/target}/$target/mobile/libfieldsync_ffi.so
     check_alignment "$library"
     mkdir -p "target/jni/$abi"

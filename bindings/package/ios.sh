@@ -112,7 +112,7 @@ SWIFT
 [ "$text" = no ] || { echo "ios: wrote the text of the package to $OUT, without libraries" && exit; }
 
 for triple in aarch64-apple-ios aarch64-apple-ios-sim x86_64-apple-ios; do
-    cargo build --locked --profile mobile -p fieldsync-ffi --target "$triple"
+    bindings/package/mobile.sh staticlib --target "$triple"
 done
 built() { echo "$target/$1/mobile/libfieldsync_ffi.a"; }
 cp "$(built aarch64-apple-ios)" "$frame/ios-arm64/libfieldsync_ffi.a"
