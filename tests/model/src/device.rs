@@ -138,6 +138,9 @@ impl Device {
             }
         }
         self.offers.retain(|_, offers| !offers.is_empty());
+        for id in &answer.refused {
+            self.theirs[usize::from(*id)] = Record::default();
+        }
         for (id, outcome) in &answer.outcomes {
             let Some((_, edits)) = said.push.get(id) else { continue };
             if *outcome == Outcome::Wanted {
@@ -147,6 +150,7 @@ impl Device {
             self.pending[usize::from(*id)].retain(|edit| edits.iter().all(|done| done.dot != edit.dot));
             match outcome {
                 Outcome::Merged(record) => self.deliver(*id, record, without),
+                Outcome::Held => {}
                 _ => edits.iter().for_each(|edit| self.theirs[usize::from(*id)].put(edit)),
             }
         }
@@ -163,6 +167,10 @@ impl Device {
         for (id, record) in &page.records {
             self.unnamed.remove(id);
             self.deliver(*id, record, without);
+        }
+        for id in &page.left {
+            self.unnamed.remove(id);
+            self.theirs[usize::from(*id)] = Record::default();
         }
         if !page.more {
             for id in std::mem::take(&mut self.unnamed) {

@@ -1,5 +1,5 @@
-//! Push, answer, cursor, epoch and restore as a model of two devices, two records and an office, small enough that every
-//! state can be visited.
+//! Push, answer, cursor, epoch, restore, deletion and collection as a model of two devices, two records and an office,
+//! small enough that every state can be visited.
 //!
 //! It shares no code with the engine: it is the design's sections 4, 5 and 7 once more, with one group a record, pages
 //! of one record and no rights. After every step, in every order, with requests and replies that are lost, late or

@@ -61,6 +61,8 @@ pub enum Outcome {
     Merged(Record),
     /// The office does not know the version they stand on.
     Wanted,
+    /// They are kept for a person: the record was collected.
+    Held,
 }
 
 /// What a device learns when its replica id ends: the id's dots that the office has.
@@ -77,6 +79,8 @@ pub struct Again {
 pub struct Page {
     /// The records in it: one at most, so that there are always pages.
     pub records: BTreeMap<RecordId, Record>,
+    /// Records that were collected.
+    pub left: BTreeSet<RecordId>,
     /// How far the device has read when it applied the page.
     pub cursor: Cursor,
     /// Whether the walk begins anew with this page.
@@ -96,6 +100,8 @@ pub struct Answer {
     pub token: Option<Token>,
     /// Per record, how many offers were taken.
     pub taken: BTreeMap<RecordId, usize>,
+    /// Of these, what was collected and is not here any more.
+    pub refused: BTreeSet<RecordId>,
     /// The page; none for a copy.
     pub page: Option<Page>,
 }

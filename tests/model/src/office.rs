@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::message::{Again, Answer, Cursor, Exchange, Outcome, Page, PushId, Token};
-use crate::record::{Dot, Edit, Record, RecordId, Replica};
+use crate::record::{Dot, Edit, Numbers, Record, RecordId, Replica, only};
 use crate::rules::Rule;
 use crate::world::Counters;
 
@@ -23,6 +23,12 @@ pub struct Office {
     /// The check value of every commit; the first stands for nothing committed.
     pub chain: Vec<u64>,
     accepted: BTreeMap<Replica, Token>,
+    /// Records whose id is used up.
+    pub collected: BTreeSet<RecordId>,
+    /// What arrived for them and waits for a person.
+    pub held: Numbers,
+    /// How far each device has confirmed since the office started.
+    confirmed: [u8; 2],
 }
 
 impl Office {
@@ -36,11 +42,15 @@ impl Office {
             history: BTreeMap::new(),
             chain: vec![0],
             accepted: BTreeMap::new(),
+            collected: BTreeSet::new(),
+            held: 0,
+            confirmed: [0; 2],
         }
     }
 
     /// Starts, as after a restore.
     pub fn start(&mut self, rules: &[Rule], counters: &mut Counters) {
+        self.confirmed = [0; 2];
         if !rules.contains(&Rule::OfficeIdPerStart) {
             self.replica = counters.office_replica();
         }
@@ -59,6 +69,29 @@ impl Office {
         record.put(&edit);
         self.history.insert((id, dot), number);
         self.commit(id, u64::from(number));
+    }
+
+    /// Whether nothing but a delete stands in a record.
+    pub fn is_deleted(&self, id: RecordId, deletes: Numbers) -> bool {
+        let siblings = &self.records[usize::from(id)].siblings;
+        !siblings.is_empty() && siblings.values().all(|number| deletes & only(*number) != 0)
+    }
+
+    /// Whether everybody is proven to know what a record says.
+    pub fn is_proven(&self, id: RecordId, without: &[Rule]) -> bool {
+        let place = self.changed[usize::from(id)];
+        without.contains(&Rule::CollectsWithProof) || self.confirmed.iter().all(|confirmed| *confirmed >= place)
+    }
+
+    /// Forgets a deleted record, and remembers that its id is used up.
+    pub fn collect(&mut self, id: RecordId) {
+        self.records[usize::from(id)] = Record::default();
+        self.collected.insert(id);
+        self.commit(id, 0xc0);
+    }
+
+    fn is_used_up(&self, id: RecordId, without: &[Rule]) -> bool {
+        self.collected.contains(&id) && !without.contains(&Rule::CollectedIsUsedUp)
     }
 
     fn commit(&mut self, id: RecordId, what: u64) {
@@ -97,7 +130,11 @@ impl Office {
             self.begin_epoch(counters);
             self.start(without, counters);
         }
-        self.take(exchange, &mut answer);
+        if exchange.epoch == self.epoch && self.knows(&exchange.cursor, without) {
+            let confirmed = &mut self.confirmed[usize::from(exchange.replica / 0x10)];
+            *confirmed = exchange.cursor.position.max(*confirmed);
+        }
+        self.take(exchange, without, &mut answer);
         if exchange.epoch != self.epoch {
             answer.again = Some(Again { epoch: self.epoch, known: self.known(exchange) });
         } else if self.is_copy(exchange, without) {
@@ -111,9 +148,15 @@ impl Office {
     }
 
     /// Takes back what devices offer.
-    fn take(&mut self, exchange: &Exchange, answer: &mut Answer) {
+    fn take(&mut self, exchange: &Exchange, without: &[Rule], answer: &mut Answer) {
         for (id, offers) in &exchange.offers {
             answer.taken.insert(*id, offers.len());
+            if self.is_used_up(*id, without) {
+                if self.records[usize::from(*id)].version.is_empty() {
+                    answer.refused.insert(*id);
+                }
+                continue;
+            }
             for offer in offers {
                 let record = &mut self.records[usize::from(*id)];
                 let before = record.clone();
@@ -146,6 +189,12 @@ impl Office {
 
     fn accept(&mut self, exchange: &Exchange, without: &[Rule], answer: &mut Answer) {
         for (id, (base, edits)) in &exchange.push {
+            if self.is_used_up(*id, without) {
+                let new = edits.iter().filter(|edit| !self.history.contains_key(&(*id, edit.dot)));
+                self.held |= new.fold(0, |held, edit| held | only(edit.number));
+                answer.outcomes.insert(*id, Outcome::Held);
+                continue;
+            }
             let record = &self.records[usize::from(*id)];
             if !base.is_within(&record.version) {
                 answer.outcomes.insert(*id, Outcome::Wanted);
@@ -187,10 +236,14 @@ impl Office {
             Some((at, _)) if more => *at,
             _ => self.sequence(),
         };
-        let records = todo.iter().take(1).map(|(_, id)| (*id, self.records[usize::from(*id)].clone())).collect();
+        let first = || todo.iter().take(1).map(|(_, id)| (*id, self.records[usize::from(*id)].clone()));
+        let is_gone = |(_, record): &(RecordId, Record)| record.version.is_empty();
+        // A device that begins anew hears of it when it offers what it has.
+        let left = first().filter(|record| is_fresh && is_gone(record)).map(|(id, _)| id).collect();
+        let records = first().filter(|record| !is_gone(record)).collect();
         let highest = (self.sequence(), self.chain.last().copied().unwrap_or(0));
         let check = self.check(position).unwrap_or(0);
-        Page { records, cursor: Cursor { epoch: self.epoch, position, highest, check }, is_anew: !is_fresh, more }
+        Page { records, left, cursor: Cursor { epoch: self.epoch, position, highest, check }, is_anew: !is_fresh, more }
     }
 
     /// Whether a device that has read so far has everything but what changed since.

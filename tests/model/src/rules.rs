@@ -19,4 +19,10 @@ pub enum Rule {
     OfficeIdPerStart,
     /// An edit's context is what its author was shown, never more.
     ContextIsWhatWasShown,
+    /// A deleted record is collected only when both devices have confirmed it since the office started.
+    CollectsWithProof,
+    /// What arrives for a collected record is held or refused, never applied.
+    CollectedIsUsedUp,
+    /// What was collected is known outside the database: a restored office deletes it again.
+    CollectionsAreLogged,
 }

@@ -54,6 +54,8 @@ pub struct Budget {
     pub restores: u8,
     /// Restores that the operator forgets to say.
     pub unsaid_restores: u8,
+    /// Records that the office deletes.
+    pub deletes: u8,
 }
 
 /// What is between a device and the office.
@@ -64,7 +66,7 @@ pub enum Wire {
     /// A request that has not arrived.
     Request(Exchange),
     /// A reply that has not been read.
-    Reply(Exchange, Answer),
+    Reply(Exchange, Box<Answer>),
 }
 
 /// An edit, as the properties know it.
@@ -95,6 +97,10 @@ pub struct World {
     has_unsealed_offer: bool,
     conflicts: u8,
     refilled: bool,
+    /// Which numbers are deletes.
+    deletes: Numbers,
+    /// Outside the database: what was ever collected, and the numbers that went with it.
+    log: BTreeMap<RecordId, Numbers>,
 }
 
 /// What the office's seal stands for.
@@ -111,6 +117,10 @@ pub enum Step {
     Edit(usize, RecordId),
     /// The office edits a record.
     OfficeEdit(RecordId),
+    /// The office deletes a record.
+    Delete(RecordId),
+    /// The office forgets a deleted record.
+    Collect(RecordId),
     /// A device speaks.
     Send(usize),
     /// The request arrives and is answered.
@@ -158,6 +168,8 @@ impl World {
             has_unsealed_offer: false,
             conflicts: 0,
             refilled: false,
+            deletes: 0,
+            log: BTreeMap::new(),
         }
     }
 
@@ -180,6 +192,33 @@ impl World {
         self.sealed.extend((0..2).map(|id| seal(id, &self.office.records[usize::from(id)])));
     }
 
+    /// The office deletes a record as it stands.
+    fn delete(&mut self, id: RecordId) {
+        let number = self.number(id, self.office.records[usize::from(id)].seen);
+        self.deletes |= only(number);
+        self.office.edit(id, number);
+        self.seal();
+    }
+
+    /// Deletes again what the log says was collected and an older copy has alive.
+    fn replay(&mut self) {
+        for id in self.log.keys().copied().collect::<Vec<_>>() {
+            let is_empty = self.office.records[usize::from(id)].version.is_empty();
+            if !self.office.collected.contains(&id) && !is_empty && !self.office.is_deleted(id, self.deletes) {
+                self.delete(id);
+            }
+            self.office.collected.insert(id);
+        }
+    }
+
+    /// What was collected and lives.
+    fn has_returned(&self) -> bool {
+        let lives = |id: &RecordId| {
+            !self.office.records[usize::from(*id)].siblings.is_empty() && !self.office.is_deleted(*id, self.deletes)
+        };
+        self.log.keys().any(lives)
+    }
+
     /// Marks what nobody holds any more after a restore.
     fn mourn(&mut self) {
         let on_the_way = |exchange: &Exchange, id: RecordId| {
@@ -190,6 +229,7 @@ impl World {
         for (number, written) in self.written.iter_mut().enumerate() {
             let id = written.record;
             let mut held: Numbers = self.office.records[usize::from(id)].seen;
+            held |= self.office.held | self.log.get(&id).copied().unwrap_or(0);
             held = self.devices.iter().fold(held, |held, device| held | device.shown(id).seen);
             held = self.late.iter().fold(held, |held, late| held | on_the_way(late, id));
             for wire in &self.wires {
@@ -242,6 +282,7 @@ impl World {
             by.record == written.record && by.seen & only(number) != 0 && record.seen & only(other as u8) != 0
         };
         written.is_lost
+            || (self.office.held | self.log.get(&written.record).copied().unwrap_or(0)) & only(number) != 0
             || record.siblings.values().any(|current| *current == number)
             || self.written.iter().enumerate().any(has_replaced)
     }
@@ -327,9 +368,18 @@ impl Model for Fleet {
             }
         }
         steps.extend((0..world.late.len()).map(Step::ArriveLate));
+        let is_free = |id: &RecordId| !world.office.collected.contains(id);
         if left.office_edits > 0 {
-            steps.extend((0..2).map(Step::OfficeEdit));
+            steps.extend((0..2).filter(is_free).map(Step::OfficeEdit));
         }
+        let is_deleted = |id: &RecordId| world.office.is_deleted(*id, world.deletes);
+        if left.deletes > 0 {
+            let is_here =
+                |id: &RecordId| !world.office.records[usize::from(*id)].siblings.is_empty() && !is_deleted(id);
+            steps.extend((0..2).filter(is_free).filter(is_here).map(Step::Delete));
+        }
+        let is_proven = |id: &RecordId| world.office.is_proven(*id, &self.without);
+        steps.extend((0..2).filter(is_deleted).filter(is_proven).map(Step::Collect));
         if left.backups > 0 {
             steps.push(Step::BackUp);
         }
@@ -358,6 +408,15 @@ impl Model for Fleet {
                 world.office.edit(id, number);
                 world.seal();
             }
+            Step::Delete(id) => {
+                world.left.deletes -= 1;
+                world.delete(id);
+            }
+            Step::Collect(id) => {
+                *world.log.entry(id).or_default() |= world.office.records[usize::from(id)].seen;
+                world.office.collect(id);
+                world.seal();
+            }
             Step::Send(index) => {
                 let said = world.devices[index].speak();
                 world.wires[index] = Wire::Request(said);
@@ -369,7 +428,7 @@ impl Model for Fleet {
                     world.left.repeats -= 1;
                     world.late.push(said.clone());
                 }
-                world.wires[index] = Wire::Reply(said, answer);
+                world.wires[index] = Wire::Reply(said, Box::new(answer));
             }
             Step::LoseRequest(index) => {
                 let Wire::Request(said) = world.wires[index].clone() else { return None };
@@ -411,6 +470,9 @@ impl Model for Fleet {
                 }
                 office.start(without, &mut world.counters);
                 world.office = office;
+                if !without.contains(&Rule::CollectionsAreLogged) {
+                    world.replay();
+                }
                 world.mourn();
             }
         }
@@ -431,8 +493,11 @@ impl Model for Fleet {
                 "C1, C2, D3, P3, L1: whatever happened, five syncs heal it",
                 |fleet: &Self, world: &World| world.heal(&fleet.without).is_ok(),
             ),
+            Property::always("T: what was collected never lives again", |_, world: &World| !world.has_returned()),
             Property::sometimes("two edits stand beside each other", |_, world: &World| world.conflicts > 1),
             Property::sometimes("the office takes back what it forgot", |_, world: &World| world.refilled),
+            Property::sometimes("a record is collected", |_, world: &World| !world.log.is_empty()),
+            Property::sometimes("what comes for a collected record is held", |_, world: &World| world.office.held != 0),
             Property::sometimes("an edit is lost with a time of the office", |_, world: &World| {
                 world.written.iter().any(|written| written.is_lost)
             }),

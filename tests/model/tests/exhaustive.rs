@@ -6,8 +6,16 @@ use fieldsync_model::rules::Rule;
 use fieldsync_model::world::{Budget, Fleet};
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
-const NOTHING: Budget =
-    Budget { edits: 0, office_edits: 0, losses: 0, repeats: 0, backups: 0, restores: 0, unsaid_restores: 0 };
+const NOTHING: Budget = Budget {
+    edits: 0,
+    office_edits: 0,
+    losses: 0,
+    repeats: 0,
+    backups: 0,
+    restores: 0,
+    unsaid_restores: 0,
+    deletes: 0,
+};
 
 /// Visits every state; each property holds in all of them, and each rare state in `reached` is among them.
 fn holds(budget: Budget, reached: &[&str]) {
@@ -48,8 +56,14 @@ const BAD_WIRE: Budget = Budget { edits: 2, losses: 1, repeats: 1, ..NOTHING };
 const RESTORED: Budget = Budget { edits: 1, office_edits: 2, backups: 1, restores: 1, ..NOTHING };
 const RESTORED_UNSAID: Budget = Budget { office_edits: 3, backups: 1, unsaid_restores: 1, ..NOTHING };
 
+const DELETED: Budget = Budget { edits: 1, office_edits: 1, deletes: 1, ..NOTHING };
+const DELETED_RESTORED: Budget = Budget { office_edits: 1, deletes: 1, backups: 1, restores: 1, ..NOTHING };
+const REVIVED_RESTORED: Budget = Budget { office_edits: 2, ..DELETED_RESTORED };
+
 const CONFLICT: &str = "two edits stand beside each other";
 const REFILLED: &str = "the office takes back what it forgot";
+const COLLECTED: &str = "a record is collected";
+const HELD: &str = "what comes for a collected record is held";
 const LOST: &str = "an edit is lost with a time of the office";
 
 #[test]
@@ -79,6 +93,13 @@ fn a_restore_that_nobody_says_is_noticed_and_refilled() {
 }
 
 #[test]
+fn what_was_deleted_and_collected_never_lives_again() {
+    holds(DELETED, &[COLLECTED, HELD]);
+    holds(DELETED_RESTORED, &[COLLECTED]);
+    holds(Budget { unsaid_restores: 1, restores: 0, ..DELETED_RESTORED }, &[COLLECTED]);
+}
+
+#[test]
 fn each_rule_is_missed_when_it_is_left_out() {
     notices(Rule::ContextIsWhatWasShown, BAD_WIRE);
     notices(Rule::NamesItsPushes, BAD_WIRE);
@@ -88,4 +109,11 @@ fn each_rule_is_missed_when_it_is_left_out() {
     notices(Rule::OfficeIdPerStart, RESTORED);
     notices(Rule::CursorKnowsTheHighest, RESTORED_UNSAID);
     notices(Rule::AnswersWithTheResult, RESTORED);
+}
+
+#[test]
+fn each_rule_of_forgetting_is_missed_when_it_is_left_out() {
+    notices(Rule::CollectedIsUsedUp, DELETED);
+    notices(Rule::CollectionsAreLogged, DELETED_RESTORED);
+    notices(Rule::CollectsWithProof, REVIVED_RESTORED);
 }
