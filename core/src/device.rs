@@ -151,6 +151,7 @@ impl Device {
                 epoch: meta::get(connection, meta::EPOCH)?.unwrap_or(0),
                 records: connection.query_row("select count(*) from record", [], |row| row.get(0))?,
                 pending: store::pending::count(connection)?,
+                stuck: store::stuck::count(connection)?,
                 refused: store::drawer::count(connection, DrawerState::Refused)?
                     + store::drawer::count(connection, DrawerState::Superseded)?,
                 held: store::drawer::count(connection, DrawerState::Held)?,
@@ -357,6 +358,8 @@ pub struct DeviceStatus {
     pub records: u32,
     /// Edits that are still only here.
     pub pending: u32,
+    /// Records among these that do not get through; see [`Device::stuck`].
+    pub stuck: u32,
     /// Refused edits in the drawer.
     pub refused: u32,
     /// Edits in the drawer that are at the office, not accepted.

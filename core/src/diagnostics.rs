@@ -54,6 +54,8 @@ pub struct Diagnostics {
     pub pending: u32,
     /// When the oldest of them was entered, on the device's clock.
     pub oldest_pending_ms: Option<i64>,
+    /// Records that do not get through, by what happens to them.
+    pub stuck_codes: BTreeMap<String, u32>,
     /// Refused edits in the drawer.
     pub refused: u32,
     /// Edits in the drawer that are at the office, not accepted.
@@ -126,6 +128,10 @@ impl Device {
         let sums: fieldsync_protocol::exchange::Fingerprint =
             meta::get(connection, meta::FINGERPRINT)?.unwrap_or_default();
         let verdict: Result<String, _> = connection.query_row("pragma quick_check(1)", [], |row| row.get(0));
+        let mut stuck_codes = BTreeMap::new();
+        for stuck in store::stuck::all(connection)? {
+            *stuck_codes.entry(stuck.code.name().to_owned()).or_insert(0) += 1;
+        }
         let mut drawer_codes = BTreeMap::new();
         for entry in store::drawer::all(connection)? {
             *drawer_codes.entry(entry.code).or_insert(0) += 1;
@@ -144,6 +150,7 @@ impl Device {
             clock_trust: if offset_ms.is_some() { Trust::Compared } else { Trust::Unknown },
             epoch: meta::get(connection, meta::EPOCH)?.unwrap_or(0),
             records: count("select count(*) from record")?,
+            stuck_codes,
             pending: store::pending::count(connection)?,
             oldest_pending_ms: store::pending::all(connection)?.iter().map(|(_, _, edit)| edit.stamp.at_ms).min(),
             refused: store::drawer::count(connection, DrawerState::Refused)?

@@ -18,6 +18,7 @@ pub(crate) mod piece;
 pub(crate) mod record;
 pub(crate) mod repair;
 mod sound;
+pub(crate) mod stuck;
 mod turn;
 
 use std::path::Path;

@@ -107,6 +107,29 @@ pub(crate) fn records(connection: &Connection, limit: usize) -> Result<Vec<Recor
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The records with pending edits that are not stuck, in the order in which they are pushed.
+pub(crate) fn sendable(connection: &Connection, limit: usize) -> Result<Vec<RecordId>, Error> {
+    let mut statement = connection.prepare_cached(
+        "select record, min(made) as place from pending
+         where not exists (select 1 from stuck where stuck.record = pending.record)
+         group by record order by place, record limit ?1",
+    )?;
+    let rows = statement.query_map([limit as i64], |row| record::id(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The pending edits that were sent and that the office has not answered: it may have them or not.
+pub(crate) fn undecided(connection: &Connection) -> Result<Vec<(RecordId, String, String)>, Error> {
+    let mut statement = connection.prepare_cached(
+        r#"select p.record, r.kind, p."group" from pending p
+           join sent_dot s on s.record = p.record and s.replica = p.replica and s.counter = p.counter
+           join record r on r.id = p.record
+           order by p.made, p.record, p.replica, p.counter"#,
+    )?;
+    let rows = statement.query_map([], |row| Ok((record::id(row, 0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Every pending edit's place, to keep it when dots change.
 pub(crate) fn places(connection: &Connection) -> Result<Vec<(RecordId, Edit, i64)>, Error> {
     let mut statement =

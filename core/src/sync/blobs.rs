@@ -9,7 +9,8 @@ use fieldsync_protocol::limits::CHUNK_BYTES;
 use fieldsync_protocol::request::{OFFSET_HEADER, blob_path};
 
 use super::message::{Challenges, Response, Unsigned};
-use super::verdict::{Verdict, judge};
+use super::poison::is_failure;
+use super::verdict::{Said, Verdict, judge};
 use super::wipe::Wipe;
 use super::{Flight, Phase, Session};
 use crate::error::Error;
@@ -22,6 +23,31 @@ pub(super) struct Upload {
     lane: Lane,
     /// Where the upload stands if the office took what was sent; `None` while it is being asked.
     then: Option<u64>,
+}
+
+/// How much of a blob goes at once, and how that has gone.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    bytes: usize,
+    /// Blobs that failed one after the other.
+    failed_in_a_row: u32,
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self { bytes: CHUNK_BYTES, failed_in_a_row: 0 }
+    }
+}
+
+impl Chunk {
+    /// Halves what goes at once; `false` when it cannot be less.
+    fn shrink(&mut self) -> bool {
+        let may = self.bytes > CHUNK_BYTES_MIN;
+        if may {
+            self.bytes /= 2;
+        }
+        may
+    }
 }
 
 impl Session {
@@ -48,7 +74,7 @@ impl Session {
                 return Ok(Some(Unsigned::new("HEAD", path)));
             }
             let file = self.device.blob_file(&lane.hash.to_string());
-            match self.device.files().read(&file, lane.offset, CHUNK_BYTES) {
+            match self.device.files().read(&file, lane.offset, self.chunk.bytes) {
                 Ok(body) if !body.is_empty() || lane.size == 0 => {
                     let then = lane.offset + body.len() as u64;
                     self.flight = Flight::Upload(Upload { lane, then: Some(then) });
@@ -81,6 +107,7 @@ impl Session {
             Verdict::Good => {
                 self.tries.succeeded();
                 self.challenges = Challenges::default();
+                self.chunk.failed_in_a_row = 0;
                 self.asked_for = Some(lane.attachment);
                 self.stand_at(lane, stated.or(upload.then).unwrap_or(0))
             }
@@ -109,8 +136,18 @@ impl Session {
                 self.asked_for = None;
                 Ok(())
             }
-            Verdict::TooMuch { .. } => {
+            Verdict::TooMuch { said: Said::Office, .. } => {
                 self.device.write(|tx, _| store::blob::set_refused(tx, lane.attachment))?;
+                self.fail_blob(lane);
+                Ok(())
+            }
+            // Something on the way does not let as much through: smaller pieces may fit. Whatever it says, it is not the
+            // office's word, so the blob stays and is tried again.
+            Verdict::TooMuch { code: FaultCode::TooLarge, .. } if upload.then.is_some() && self.chunk.shrink() => {
+                self.receipt.repeats += 1;
+                Ok(())
+            }
+            Verdict::TooMuch { .. } => {
                 self.fail_blob(lane);
                 Ok(())
             }
@@ -118,11 +155,13 @@ impl Session {
                 self.fail_blob(lane);
                 Ok(())
             }
-            // A defect of the office with this blob holds up no other.
-            Verdict::Later if response.fault().is_some_and(|fault| fault.code == FaultCode::Internal) => {
+            // A defect of the office, or of something before it, with this blob holds up no other; with one blob after the
+            // other it is the office that is out of order.
+            Verdict::Later if is_failure(response) && self.chunk.failed_in_a_row < FAILED_IN_A_ROW_MAX => {
                 self.receipt.repeats += 1;
                 self.wrong_offsets += 1;
                 if self.wrong_offsets > BAD_CONTENTS_MAX {
+                    self.chunk.failed_in_a_row += 1;
                     self.fail_blob(lane);
                 }
                 Ok(())
@@ -149,6 +188,7 @@ impl Session {
 
     fn fail_blob(&mut self, lane: Lane) {
         self.wrong_offsets = 0;
+        self.chunk.bytes = CHUNK_BYTES;
         self.receipt.blobs_failed += 1;
         self.failed_blobs.push(lane.attachment);
     }
@@ -156,6 +196,10 @@ impl Session {
 
 /// Chunks sent in a row before records get their turn: two megabytes.
 const CHUNKS_IN_A_ROW: u32 = 8;
+/// The smallest chunk: no proxy lets less through.
+const CHUNK_BYTES_MIN: usize = 16_384;
+/// Blobs on which the office fails one after the other before it counts as out of order.
+const FAILED_IN_A_ROW_MAX: u32 = 3;
 /// Uploads of one blob that may arrive changed before it is given up.
 const BAD_CONTENTS_MAX: u32 = 2;
 /// Corrections of one upload's place before it is left for the next session.

@@ -16,6 +16,7 @@ pub(super) fn erase(work: &mut Work<'_>, id: RecordId, receipt: &mut Receipt) ->
         "delete from pending where record = ?1",
         "delete from drawer where record = ?1 or work_order = ?1",
         "delete from offer where record = ?1",
+        "delete from stuck where record = ?1",
         "delete from unnamed where record = ?1",
         "delete from repair where record = ?1",
         "delete from damaged where record = ?1",

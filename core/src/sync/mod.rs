@@ -16,6 +16,7 @@ mod envelopes;
 mod erase;
 pub(crate) mod identity;
 pub(crate) mod message;
+mod poison;
 mod pull;
 mod push;
 mod receipt;
@@ -40,11 +41,12 @@ use crate::http::Machine;
 use crate::store::{self, meta};
 
 pub use message::{Request, Response};
-pub use receipt::{Ended, Merged, NeedsPerson, NotAccepted, Phase, Progress, Receipt};
+pub use receipt::{Ended, Merged, NeedsPerson, NotAccepted, Phase, Progress, Receipt, Undecided};
 
-use blobs::Upload;
+use blobs::{Chunk, Upload};
 use envelopes::Handing;
 use message::{Challenges, Unsigned, retry_after_ms, signed};
+use poison::Hunt;
 use push::Portion;
 use retry::{Next, Tries};
 use round::Sent;
@@ -73,8 +75,8 @@ pub struct Session {
     tries: Tries,
     challenges: Challenges,
     portion: Portion,
-    /// Records a proxy does not let through; they stay pending and are tried in the next session.
-    skipped: BTreeSet<RecordId>,
+    /// What does not get through in this session.
+    hunt: Hunt,
     /// To be delivered whole, and how often each was asked for.
     whole: Vec<RecordId>,
     asked: BTreeMap<RecordId, u8>,
@@ -86,6 +88,8 @@ pub struct Session {
     wipe: Wipe,
     /// Chunks sent since records had their turn.
     chunks: u32,
+    /// How large they are.
+    chunk: Chunk,
     /// Where both sides differ.
     search: compare::Search,
     /// After which record the next look for damaged rows begins.
@@ -97,6 +101,10 @@ pub struct Session {
     detours: u32,
     /// Whether the office's key for bundles is still to come.
     wants_key: bool,
+    /// Edits to send that this session began with, or has again under a new replica id; and that replica id's number.
+    owed: (u32, u32),
+    /// Rounds that only sent what was entered since.
+    late_rounds: u32,
     /// Dots counted as sent in the receipt.
     counted: BTreeSet<(RecordId, fieldsync_protocol::version::Dot)>,
     /// How things stood after the last round, and for how many rounds they have not moved.
@@ -139,7 +147,7 @@ impl Session {
             tries: Tries::default(),
             challenges: Challenges::default(),
             portion: Portion::of(device.push_records()),
-            skipped: BTreeSet::new(),
+            hunt: Hunt::default(),
             whole: Vec::new(),
             asked: BTreeMap::new(),
             failed_blobs: Vec::new(),
@@ -147,12 +155,15 @@ impl Session {
             wrong_offsets: 0,
             wipe: Wipe::default(),
             chunks: 0,
+            chunk: Chunk::default(),
             search: compare::Search::default(),
             examined: looked.next,
             failed_envelopes: Vec::new(),
             asked_envelope: None,
             detours: 0,
             wants_key: !device.read(|connection| meta::has(connection, meta::OFFICE_KEY))?,
+            owed: (device.read(store::pending::count)?, 0),
+            late_rounds: 0,
             counted: BTreeSet::new(),
             mark: None,
             idle_rounds: 0,
@@ -216,7 +227,12 @@ impl Session {
     /// # Errors
     /// When the store fails.
     pub fn failed(&mut self) -> Result<(), Error> {
-        self.flight = Flight::Nothing;
+        // What does not arrive on a bad line, or within the seconds an app is given, may arrive in smaller pieces.
+        if let Flight::Exchange(sent) = std::mem::replace(&mut self.flight, Flight::Nothing)
+            && self.tries.is_repeated()
+        {
+            self.portion.shrink(sent.load());
+        }
         self.challenges = Challenges::default();
         self.pause(None)
     }
@@ -288,12 +304,15 @@ impl Session {
     }
 
     fn count_what_is_here(&mut self) -> Result<(), Error> {
-        let (pending, blobs) = self
-            .device
-            .read(|connection| Ok((store::pending::count(connection)?, store::blob::waiting(connection)?)))?;
-        self.receipt.still_here = pending;
-        self.receipt.blobs_here = blobs;
-        Ok(())
+        let receipt = &mut self.receipt;
+        self.device.read(|connection| {
+            receipt.still_here = store::pending::count(connection)?;
+            receipt.blobs_here = store::blob::waiting(connection)?;
+            receipt.stuck = store::stuck::all(connection)?;
+            let undecided = store::pending::undecided(connection)?.into_iter();
+            receipt.undecided = undecided.map(|(record, kind, group)| Undecided { record, kind, group }).collect();
+            Ok(())
+        })
     }
 }
 

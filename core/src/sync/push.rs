@@ -12,6 +12,7 @@ use fieldsync_protocol::{Edit, Record, RecordId, Seal, Version};
 use rusqlite::Connection;
 
 use super::drawer;
+use super::poison::Hunt;
 use super::receipt::{Merged, NotAccepted, Receipt};
 use crate::drawer::DrawerState;
 use crate::error::Error;
@@ -66,6 +67,8 @@ impl Portion {
 /// What one exchange carries to the office.
 #[derive(Debug, Default)]
 pub(super) struct Load {
+    /// Whether it is a record that was stuck, sent to see whether it gets through by now.
+    pub(super) is_try: bool,
     pub(super) push: Vec<PushRecord>,
     pub(super) offers: Vec<Offer>,
     /// The keys of the offers, in the same order.
@@ -73,11 +76,38 @@ pub(super) struct Load {
     pub(super) dots: Vec<SentDot>,
 }
 
-/// Chooses what to send next. Offers go before pushes: as long as some are left over, nothing is pushed.
-pub(super) fn load(connection: &Connection, portion: Portion, skipped: &BTreeSet<RecordId>) -> Result<Load, Error> {
+impl Load {
+    /// Whether it carries nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.push.is_empty() && self.offers.is_empty()
+    }
+
+    fn add(&mut self, connection: &Connection, id: RecordId, edits: Vec<Edit>) -> Result<(), Error> {
+        let kind = store::record::kind_of(connection, id)?.ok_or(Error::Defect("pending_without_record"))?;
+        let base = store::record::theirs(connection, id)?.map_or_else(Version::new, |theirs| theirs.record.version);
+        let sent = |edit: &Edit| SentDot { record: id, dot: edit.dot, content: edit.content() };
+        self.dots.extend(edits.iter().map(sent));
+        self.push.push(PushRecord { kind, id, base, edits });
+        Ok(())
+    }
+}
+
+/// Whether something waits that could be sent now.
+pub(super) fn has_work(connection: &Connection, hunt: &Hunt) -> Result<bool, Error> {
+    let records = store::pending::sendable(connection, hunt.tried().len() + 1)?;
+    Ok(records.iter().any(|id| !hunt.tried().contains(id)) || hunt.next_stuck(connection)?.is_some())
+}
+
+/// Chooses what to send next. Offers go before pushes: as long as some are left over, nothing is pushed. What is stuck goes
+/// one by one when there is nothing else to say.
+pub(super) fn load(connection: &Connection, portion: Portion, hunt: &Hunt) -> Result<Load, Error> {
     let mut load = Load::default();
+    if hunt.holds_back() {
+        return Ok(load);
+    }
     let mut size = 0;
-    for waiting in store::offer::oldest(connection, portion.offers + 1)? {
+    let offers = store::offer::oldest(connection, portion.offers + 1 + hunt.failed_offers())?;
+    for waiting in offers.into_iter().filter(|waiting| !hunt.has_failed(waiting.key)) {
         let is_full = load.offers.len() >= portion.offers || size + waiting.size > PAGE_BYTES;
         if is_full && !load.offers.is_empty() {
             return Ok(load);
@@ -89,8 +119,8 @@ pub(super) fn load(connection: &Connection, portion: Portion, skipped: &BTreeSet
     if portion.is_split && !load.offers.is_empty() {
         return Ok(load);
     }
-    for id in store::pending::records(connection, portion.records + skipped.len())? {
-        if load.push.len() >= portion.records || skipped.contains(&id) {
+    for id in store::pending::sendable(connection, portion.records + hunt.tried().len())? {
+        if load.push.len() >= portion.records || hunt.tried().contains(&id) {
             continue;
         }
         let (edits, weight) = first_edits(connection, id, portion.edits)?;
@@ -98,11 +128,14 @@ pub(super) fn load(connection: &Connection, portion: Portion, skipped: &BTreeSet
             break;
         }
         size += weight;
-        let kind = store::record::kind_of(connection, id)?.ok_or(Error::Defect("pending_without_record"))?;
-        let base = store::record::theirs(connection, id)?.map_or_else(Version::new, |theirs| theirs.record.version);
-        let sent = |edit: &Edit| SentDot { record: id, dot: edit.dot, content: edit.content() };
-        load.dots.extend(edits.iter().map(sent));
-        load.push.push(PushRecord { kind, id, base, edits });
+        load.add(connection, id, edits)?;
+    }
+    if load.is_empty()
+        && hunt.is_nothing_else()
+        && let Some(id) = hunt.next_stuck(connection)?
+    {
+        load.is_try = true;
+        load.add(connection, id, first_edits(connection, id, 1)?.0)?;
     }
     Ok(load)
 }
@@ -132,6 +165,7 @@ pub(super) fn settle(
     receipt: &mut Receipt,
 ) -> Result<Option<RecordId>, Error> {
     let Some(push) = load.push.iter().find(|push| push.id == *id) else { return Ok(None) };
+    store::stuck::answered(work.tx, *id)?;
     match outcome {
         Outcome::Accepted { seal, result, apart } => {
             receipt.accepted += push.edits.len() as u32;

@@ -8,6 +8,8 @@ use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::rights::Code;
 use serde::Serialize;
 
+use crate::stuck::Stuck;
+
 /// What one sync did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Receipt {
@@ -45,6 +47,10 @@ pub struct Receipt {
     pub bundles_failed: u32,
     /// Edits that are still only here.
     pub still_here: u32,
+    /// Of these, the ones that were sent and not answered: the office may have them or not, and the next sync will tell.
+    pub undecided: Vec<Undecided>,
+    /// Records of these that do not get through and are tried again at every sync, with what happens to them.
+    pub stuck: Vec<Stuck>,
     /// Photos and files that are still only here.
     pub blobs_here: u32,
     /// Bytes sent, before encryption.
@@ -100,6 +106,12 @@ impl fmt::Display for Receipt {
                 f,
                 "started over    away for too long: everything was fetched anew, nothing of this device's was lost"
             )?;
+        }
+        if !self.undecided.is_empty() {
+            writeln!(f, "undecided       {} entries were sent and not answered", self.undecided.len())?;
+        }
+        for Stuck { kind, code, edits, .. } in &self.stuck {
+            writeln!(f, "stuck           {edits} entries of {kind}: {}; {}", code.text(), code.remedy())?;
         }
         if self.repairs > 0 {
             writeln!(f, "repaired        {} records that differed from the office's", self.repairs)?;
@@ -199,6 +211,17 @@ pub struct Merged {
 /// A group in which a person must decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NeedsPerson {
+    /// The record.
+    pub record: RecordId,
+    /// Its kind.
+    pub kind: String,
+    /// The group.
+    pub group: String,
+}
+
+/// An edit that was sent and not answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Undecided {
     /// The record.
     pub record: RecordId,
     /// Its kind.

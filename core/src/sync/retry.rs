@@ -33,6 +33,11 @@ impl Tries {
         self.0 = 0;
     }
 
+    /// Whether an attempt failed before, and none arrived since.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.0 > 0
+    }
+
     /// An attempt failed. `retry_after_ms` is what the office asked for.
     pub(super) fn failed(&mut self, retry_after_ms: Option<u64>, entropy: &dyn Entropy) -> Next {
         self.0 += 1;

@@ -11,9 +11,10 @@ use rusqlite::Connection;
 
 use super::compare::{Question, REPAIRS_A_ROUND};
 use super::message::{Challenges, Response, Unsigned};
+use super::poison::is_failure;
 use super::pull;
-use super::push::{self, Load, Portion};
-use super::receipt::{Ended, Phase};
+use super::push::{self, Load};
+use super::receipt::{Ended, Phase, Receipt};
 use super::steps::{Answered, Taken};
 use super::verdict::{Said, Verdict, judge};
 use super::wipe::Wipe;
@@ -23,6 +24,7 @@ use crate::drawer::DrawerState;
 use crate::entropy;
 use crate::error::Error;
 use crate::store::{self, meta};
+use crate::stuck::StuckCode;
 
 /// Rounds that may pass without anything moving before the session gives up.
 const IDLE_ROUNDS_MAX: u32 = 4;
@@ -72,7 +74,7 @@ pub(super) struct Mark {
     asked: u32,
     offers: u32,
     cursor: Option<Sealed>,
-    skipped: usize,
+    tried: usize,
     wholes: u32,
     repairs: u32,
     rounds: u32,
@@ -94,7 +96,7 @@ impl Session {
         let portion = self.portion;
         let asked = self.device.read(|connection| store::asked::open(connection, ASKED_MAX))?;
         let load = match asked.is_empty() {
-            true => self.device.read(|connection| push::load(connection, portion, &self.skipped))?,
+            true => self.device.read(|connection| push::load(connection, portion, &self.hunt))?,
             false => Load::default(),
         };
         let push_id = (!load.push.is_empty()).then(|| entropy::push_id(self.device.entropy()));
@@ -139,6 +141,7 @@ impl Session {
                 return self.end(ended);
             }
             Verdict::NotFound => return self.end(Ended::Fault(FaultCode::NotFound)),
+            Verdict::Later if is_failure(response) => return self.fail_on(&sent, response),
             Verdict::Later | Verdict::WrongOffset(_) => return self.pause_after(response),
         }
         // A body that cannot be read was cut or changed on the way: as good as lost.
@@ -146,6 +149,7 @@ impl Session {
         self.tries.succeeded();
         self.challenges = Challenges::default();
         self.portion.grow();
+        self.got_through(&sent)?;
         if answer.wipe {
             return self.take_wipe(&sent, &answer);
         }
@@ -192,22 +196,26 @@ impl Session {
             After::Again => (true, Vec::new()),
         };
         self.whole = whole;
-        let (skipped, wholes, rounds) = (self.skipped.len(), self.receipt.wholes, self.search.rounds);
+        let (tried, wholes, rounds) = (self.hunt.tried().len(), self.receipt.wholes, self.search.rounds);
         let mark = self.device.read(|connection| {
             Ok(Mark {
                 pending: store::pending::count(connection)?,
                 asked: store::asked::count(connection)?,
                 offers: store::offer::count(connection)?,
                 cursor: meta::get(connection, meta::CURSOR)?,
-                skipped,
+                tried,
                 wholes,
                 repairs: store::repair::count(connection)?,
                 rounds,
                 pieces: store::piece::all(connection)?,
             })
         })?;
-        let has_more =
-            more || mark.offers > 0 || mark.asked > 0 || self.device.read(|connection| self.has_work(connection))?;
+        let has_offers = mark.offers as usize > self.hunt.failed_offers() && !self.hunt.holds_back();
+        let has_more = more || has_offers || mark.asked > 0;
+        self.note_late(has_more, mark.pending);
+        // What is stuck is tried when there is nothing else to say.
+        self.hunt.set_nothing_else(!has_more);
+        let has_more = has_more || self.device.read(|connection| self.has_work(connection))?;
         self.idle_rounds = if self.mark.as_ref() == Some(&mark) { self.idle_rounds + 1 } else { 0 };
         self.mark = Some(mark);
         if !has_more {
@@ -217,9 +225,15 @@ impl Session {
         if self.idle_rounds >= IDLE_ROUNDS_MAX { self.end(Ended::Stalled) } else { Ok(()) }
     }
 
-    pub(super) fn has_work(&self, connection: &Connection) -> Result<bool, Error> {
-        let records = store::pending::records(connection, self.skipped.len() + 1)?;
-        Ok(records.iter().any(|id| !self.skipped.contains(id)))
+    /// Counts the rounds in which nothing is left to say but what was entered since the sync began.
+    fn note_late(&mut self, has_more: bool, pending: u32) {
+        let Receipt { sent, retried, restamps, .. } = self.receipt;
+        if self.owed.1 != restamps {
+            self.owed = (sent + pending, restamps);
+        }
+        if !has_more && sent > self.owed.0 + retried {
+            self.late_rounds += 1;
+        }
     }
 
     /// Halves what is sent, down to the one edit that is the trouble, and puts that one aside.
@@ -231,10 +245,10 @@ impl Session {
             let search = &mut self.search;
             return self.device.write(|tx, _| search.give_up(tx));
         }
-        if load.push.is_empty() && load.offers.is_empty() {
+        if load.is_empty() {
             return self.end(Ended::Fault(code));
         }
-        if self.portion.shrink(load) {
+        if !load.is_try && self.portion.shrink(load) {
             return Ok(());
         }
         let Some(push) = load.push.first() else {
@@ -242,8 +256,9 @@ impl Session {
         };
         let Some(edit) = push.edits.first() else { return Ok(()) };
         if said == Said::Somebody {
-            self.skipped.insert(push.id);
-            return Ok(());
+            let is_large = code == FaultCode::TooLarge;
+            let code = if is_large { StuckCode::TooLargeOnTheWay } else { StuckCode::RefusedOnTheWay };
+            return self.refused_on_the_way(push.id, code);
         }
         let reason = if code == FaultCode::TooLarge { Code::TooLarge } else { Code::InvalidEntry };
         let now_ms = self.device.now_ms();
@@ -252,8 +267,8 @@ impl Session {
             push::put_aside(work, push, edit, DrawerState::Refused, reason, now_ms, &mut receipt)?;
             work.recompute(push.id)
         })?;
+        // What stands beside it may be as bad: the portion stays small, and grows with what gets through.
         self.receipt = receipt;
-        self.portion = Portion::of(self.device.push_records());
         Ok(())
     }
 

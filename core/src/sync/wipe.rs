@@ -61,10 +61,12 @@ impl Session {
             return self.finish_wipe();
         }
         self.wipe = Wipe::HandingOver;
-        let left = self.device.read(|connection| store::pending::records(connection, self.skipped.len() + 1))?;
-        if left.is_empty() {
+        let (left, has_work) =
+            self.device.read(|connection| Ok((store::pending::count(connection)?, self.has_work(connection)?)))?;
+        self.hunt.set_nothing_else(true);
+        if left == 0 {
             self.phase = super::Phase::Blobs;
-        } else if left.iter().all(|id| self.skipped.contains(id)) {
+        } else if !has_work {
             // Something on the way does not let it through. It is not destroyed for that: the next sync tries again.
             return self.end(super::Ended::Stalled);
         }

@@ -2,6 +2,7 @@
 
 mod anchor;
 mod blobs;
+mod draining;
 mod exploration;
 mod http;
 mod identity;
