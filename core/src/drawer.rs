@@ -5,7 +5,8 @@
 
 use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::version::Dot;
-use fieldsync_protocol::{Edit, Fields, RecordId, encode};
+use fieldsync_protocol::{DeviceId, Edit, Fields, FieldsExt, RecordId, encode, show};
+use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::device::Device;
@@ -78,6 +79,50 @@ pub struct DrawerEntry {
     pub at_ms: i64,
 }
 
+/// The drawer as a file.
+#[derive(Serialize)]
+struct Export {
+    format: &'static str,
+    person: Option<String>,
+    device: Option<DeviceId>,
+    made_ms: i64,
+    entries: Vec<Told>,
+}
+
+/// An entry with what a person needs to understand it.
+#[derive(Serialize)]
+struct Told {
+    /// The number of its order.
+    order_number: Option<String>,
+    /// Why it was not accepted.
+    reason: String,
+    /// What helps.
+    remedy: String,
+    /// When it was entered, on the office's clock as far as that was known.
+    entered_ms: i64,
+    /// The entry as it stands in the drawer.
+    #[serde(flatten)]
+    entry: DrawerEntry,
+}
+
+impl Told {
+    fn of(connection: &Connection, entry: DrawerEntry) -> Result<Self, Error> {
+        let order = entry.work_order.map(|order| store::shown(connection, order)).transpose()?.flatten();
+        let named = |group: &str, field: &str| {
+            let fields = show::fields(order.as_ref()?, group)?;
+            fields.text(field).map(str::to_owned)
+        };
+        let code = Code::from_name(&entry.code);
+        Ok(Self {
+            order_number: named("number", "number").or_else(|| named("origin", "provisional_number")),
+            reason: code.map_or_else(|| entry.code.clone(), |code| code.text().to_owned()),
+            remedy: code.map(|code| code.remedy().to_owned()).unwrap_or_default(),
+            entered_ms: entry.edit.stamp.happened_ms(),
+            entry,
+        })
+    }
+}
+
 impl Device {
     /// The edits that are still only here, in the order in which they will be pushed.
     ///
@@ -104,24 +149,35 @@ impl Device {
         self.read(store::drawer::all)
     }
 
-    /// The drawer as JSON, complete: what was entered, on what it stood, and why it was not accepted.
+    /// The drawer as JSON, complete: what was entered, on what it stood, why it was not accepted and what helps, in words a
+    /// person can read who has no fieldsync, with the order's number as paper and people know it.
+    ///
+    /// What is pending is no part of it: [`Device::export_bundle`] carries that.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn export_drawer(&self) -> Result<Vec<u8>, Error> {
-        #[derive(Serialize)]
-        struct Export {
-            format: &'static str,
-            entries: Vec<DrawerEntry>,
-        }
-        Ok(encode::json(&Export { format: "fieldsync drawer v1", entries: self.drawer()? }))
+        let (made_ms, identity) = (self.now_ms(), self.identity()?);
+        let entries = self.read(|connection| {
+            let entries = store::drawer::all(connection)?.into_iter();
+            entries.map(|entry| Told::of(connection, entry)).collect::<Result<Vec<_>, Error>>()
+        })?;
+        Ok(encode::json(&Export {
+            format: "fieldsync drawer v1",
+            person: identity.as_ref().map(|identity| identity.person_name.clone()),
+            device: identity.map(|identity| identity.device),
+            made_ms,
+            entries,
+        }))
     }
 
-    /// Tries an edit from the drawer again: it becomes a pending edit in its original context under a new dot.
+    /// Tries an edit from the drawer again: it becomes a pending edit in its original context under a new dot. What the
+    /// office said may only be proposed is put to the rules again, and becomes a proposal if they still say so.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such entry; [`Error::Refused`] for one that the office holds: it has the edit,
-    /// a person there decides, and tried again it could stand twice.
+    /// a person there decides, and tried again it could stand twice; [`Error::ProposalNeedsOrder`] when no order on this
+    /// device is about the record: propose it by hand then. The entry stays.
     pub fn retry(&self, entry: i64) -> Result<(), Error> {
         self.change(|work| {
             let entry = store::drawer::one(work.tx, entry)?.ok_or(Error::NotFound)?;
@@ -129,7 +185,7 @@ impl Device {
                 let code = Code::from_name(&entry.code).ok_or(Error::Defect("drawer_code"))?;
                 return Err(Error::Refused { code, kind: entry.kind, group: entry.edit.group });
             }
-            crate::sync::drawer::retry(work, &entry)
+            crate::sync::drawer::try_again(self, work, &entry)
         })
     }
 

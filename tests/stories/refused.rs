@@ -4,6 +4,7 @@ use fieldsync::drawer::DrawerState;
 use fieldsync::{Draft, Error, fields};
 use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::status::Status;
+use fieldsync_protocol::{FieldsExt, show};
 use fieldsync_tests::fleet::Fleet;
 
 use crate::{seal_kit, sign, work};
@@ -42,7 +43,7 @@ fn a_refused_entry_waits_in_the_drawer_with_its_reason_until_a_person_takes_it_o
 }
 
 #[test]
-fn an_address_that_the_office_completed_first_waits_in_the_drawer_and_can_be_proposed() {
+fn an_address_that_the_office_completed_first_becomes_a_proposal_by_itself() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
     let opened = crate::on_site::open(&anna);
@@ -53,19 +54,64 @@ fn an_address_that_the_office_completed_first_waits_in_the_drawer_and_can_be_pro
     let by_office = fields! { "street" => "Hauptstraße 1", "city" => "Linz" };
     fleet.edit("customer", opened.customer, vec![("address", by_office)]).expect("the office completes it");
     let receipt = anna.sync();
-    fleet.settle(&[&anna]);
 
     assert_eq!(receipt.refused.iter().map(|edit| edit.code).collect::<Vec<_>>(), [Code::ProposalNeeded]);
-    let entry = anna.device().drawer().expect("the phone's store reads").remove(0);
-    let fields = entry.edit.fields;
-    anna.device()
-        .propose(opened.order, opened.customer, "address", fields, Some("the gate is there"))
-        .expect("it can be proposed");
-    anna.device().discard(entry.id).expect("a person takes it out");
+    assert_eq!(anna.device().drawer().expect("the phone's store reads").len(), 1);
+    assert_eq!(anna.sync().retried, 1, "the next sync puts it to the rules again");
     fleet.settle(&[&anna]);
 
-    assert_eq!(fleet.job(opened.order).proposals.len(), 1);
+    assert!(anna.device().drawer().expect("the phone's store reads").is_empty());
+    let job = fleet.job(opened.order);
+    assert_eq!(job.proposals.len(), 1);
+    let proposal = fleet.record(job.proposals[0].id);
+    let proposed = show::main_fields(&proposal).expect("a proposal says what it proposes").clone();
+    assert_eq!((proposed.id("subject"), proposed.text("group")), (Some(opened.customer), Some("address")));
     assert!(fleet.conflicts(opened.customer).is_empty());
+}
+
+#[test]
+fn what_named_a_customer_out_of_scope_is_applied_by_itself_when_a_new_job_brings_him_back() {
+    let fleet = Fleet::open();
+    let anna = fleet.phone("Anna");
+    let customer = fleet.customer("Quarry North");
+    let assignment = fleet.assign(fleet.order(customer, "bucket drops"), anna.technician);
+    fleet.settle(&[&anna]);
+    fleet.withdraw(assignment);
+    fleet.settle(&[&anna]);
+    assert!(anna.device().record(customer).is_err(), "the customer left the phone with the job");
+
+    // A form that stood open names him still.
+    let order = anna.device().new_id();
+    let drafts = vec![
+        Draft::of("work_order", order)
+            .set("origin", fields! { "channel" => "on_site", "provisional_number" => "P-1" })
+            .set("problem", fields! { "text" => "cylinder leaks" })
+            .set("parties", fields! { "customer" => customer }),
+        Draft::new("assignment").set("plan", fields! { "work_order" => order, "technician" => anna.technician }),
+    ];
+    anna.device().edit_all(drafts).expect("the phone does not know better");
+    let receipt = anna.sync();
+    fleet.settle(&[&anna]);
+
+    assert_eq!(receipt.refused.iter().map(|edit| edit.code).collect::<Vec<_>>(), [Code::OutOfScope]);
+    assert!(fleet.has(order), "the rest of the order is there");
+    let parties =
+        |fleet: &Fleet| show::fields(&fleet.record(order), "parties").and_then(|fields| fields.id("customer"));
+    assert_eq!(parties(&fleet), None);
+    let drawer = anna.device().drawer().expect("the phone's store reads");
+    assert_eq!(drawer.iter().map(|entry| entry.code.as_str()).collect::<Vec<_>>(), ["out_of_scope"]);
+    let exported = String::from_utf8(anna.device().export_drawer().expect("it is exported")).expect("JSON is text");
+    for word in ["there is no such record for you", "ask the dispatcher to assign you", "Anna", "out_of_scope"] {
+        assert!(exported.contains(word), "{word} is missing in {exported}");
+    }
+
+    fleet.assign(fleet.order(customer, "engine overheats"), anna.technician);
+    let receipt = anna.sync();
+
+    assert_eq!(receipt.retried, 1, "{receipt:?}");
+    fleet.settle(&[&anna]);
+    assert_eq!(parties(&fleet), Some(customer));
+    assert!(anna.device().drawer().expect("the phone's store reads").is_empty());
 }
 
 #[test]

@@ -8,9 +8,11 @@ use std::collections::BTreeSet;
 use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::version::Dot;
 use fieldsync_protocol::{Edit, Record, RecordId};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
+use crate::device::Device;
 use crate::drawer::{DrawerEntry, DrawerState};
+use crate::edit::{Context, Draft};
 use crate::error::Error;
 use crate::store::record::Work;
 use crate::store::{self, meta};
@@ -81,18 +83,49 @@ pub(crate) fn retry(work: &mut Work<'_>, entry: &DrawerEntry) -> Result<(), Erro
     work.recompute(entry.record)
 }
 
+/// Tries an entry of the drawer again. What the office said may only be proposed is put to the rules once more: if they
+/// still say so, a proposal is made of it instead.
+///
+/// # Errors
+/// [`Error::ProposalNeedsOrder`] when no order here is about the record, and what the rules refuse. The entry stays then.
+pub(crate) fn try_again(device: &Device, work: &mut Work<'_>, entry: &DrawerEntry) -> Result<(), Error> {
+    if entry.code != Code::ProposalNeeded.name() {
+        return retry(work, entry);
+    }
+    let issuer = meta::get(work.tx, meta::REPLICA)?.ok_or(Error::Defect("replica_missing"))?;
+    let seen = Context { version: entry.edit.context.clone(), issuer };
+    let mut draft = Draft::of(&entry.kind, entry.record).set(&entry.edit.group, entry.edit.fields.clone()).seen(seen);
+    if let Some(order) = entry.work_order.map_or_else(|| order_about(work.tx, entry.record), |order| Ok(Some(order)))? {
+        draft = draft.on_order(order);
+    }
+    device.edit_in(work, vec![draft])?;
+    store::drawer::remove(work.tx, entry.id)?;
+    work.recompute(entry.record)
+}
+
+/// The order on which something was found out about a customer, site or asset: the latest that refers to it, an own one
+/// first.
+fn order_about(connection: &Connection, id: RecordId) -> Result<Option<RecordId>, Error> {
+    let mut statement = connection.prepare_cached(
+        "select id from job where customer = ?1 or site = ?1 or asset = ?1
+         order by is_mine desc, updated_ms desc, id limit 1",
+    )?;
+    Ok(statement.query_row([id.as_bytes()], |row| store::record::id(row, 0)).optional()?)
+}
+
 /// Why refused edits are worth another try.
 pub(super) enum Reason<'a> {
     /// Role or assignments changed.
     Rights,
     /// These records changed at the office.
     Changed(&'a BTreeSet<RecordId>),
-    /// What they refer to may have arrived by now.
-    Reference,
+    /// What they refer to may have arrived by now, and what may only be proposed can be by now.
+    Begin,
 }
 
 /// Tries refused edits again, except those of `except`, which this very answer refused; how many.
 pub(super) fn retry_refused(
+    device: &Device,
     work: &mut Work<'_>,
     reason: &Reason<'_>,
     except: &BTreeSet<RecordId>,
@@ -105,11 +138,17 @@ pub(super) fn retry_refused(
             && match reason {
                 Reason::Rights => true,
                 Reason::Changed(records) => records.contains(&entry.record),
-                Reason::Reference => entry.code == Code::MissingReference.name(),
+                Reason::Begin => {
+                    [Code::MissingReference, Code::ProposalNeeded].iter().any(|code| entry.code == code.name())
+                }
             };
         if is_due {
-            retry(work, &entry)?;
-            count += 1;
+            match try_again(device, work, &entry) {
+                Ok(()) => count += 1,
+                // The rules say no here already, or nothing tells on which order: it waits for its author.
+                Err(Error::Refused { .. } | Error::Invalid(_) | Error::ProposalNeedsOrder | Error::NotFound) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(count)

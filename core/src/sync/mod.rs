@@ -135,7 +135,7 @@ impl Session {
         erase::scrub(device)?;
         let mut receipt = Receipt { damaged: looked.report.damaged_edits, ..Receipt::default() };
         receipt.retried +=
-            device.change(|work| drawer::retry_refused(work, &drawer::Reason::Reference, &BTreeSet::new()))?;
+            device.change(|work| drawer::retry_refused(device, work, &drawer::Reason::Begin, &BTreeSet::new()))?;
         Ok(Self {
             device: device.clone(),
             identity,

@@ -295,7 +295,8 @@ impl Answered<'_> {
         let has_new_rights = meta::get::<u64>(work.tx, meta::RIGHTS)?.is_some_and(|known| known != answer.rights);
         meta::set(work.tx, meta::RIGHTS, &answer.rights)?;
         if has_new_rights {
-            taken.receipt.retried += drawer::retry_refused(work, &drawer::Reason::Rights, &self.refused())?;
+            taken.receipt.retried +=
+                drawer::retry_refused(self.device, work, &drawer::Reason::Rights, &self.refused())?;
         }
         Ok(())
     }
@@ -306,7 +307,7 @@ impl Answered<'_> {
         let changed = std::mem::take(&mut taken.changed);
         if !changed.is_empty() {
             let reason = drawer::Reason::Changed(&changed);
-            taken.receipt.retried += drawer::retry_refused(work, &reason, &self.refused())?;
+            taken.receipt.retried += drawer::retry_refused(self.device, work, &reason, &self.refused())?;
         }
         pull::unname(work, &std::mem::take(&mut taken.ahead))
     }
