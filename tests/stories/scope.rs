@@ -4,6 +4,7 @@ use fieldsync::{Draft, RecordId, Value, fields};
 use fieldsync_protocol::job::Job;
 use fieldsync_server::enrol;
 use fieldsync_tests::fleet::{Fleet, Phone};
+use fieldsync_tests::network::Fault;
 
 use crate::{report, work};
 
@@ -147,4 +148,36 @@ fn values_and_conflicts_of_others_do_not_leak_through_shared_records() {
     assert!(!received(&anna, &canary("shared"), None), "the same customer is no way to another's order");
     assert!(received(&bert, &canary("shared-problem"), None));
     assert!(!received(&bert, &canary("shared-column"), None));
+}
+
+#[test]
+fn what_is_sent_again_because_its_answer_was_lost_brings_nothing_that_was_written_beside_it() {
+    for is_carried in [false, true] {
+        let fleet = Fleet::open();
+        let anna = fleet.phone("Anna");
+        let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
+        let assignment = fleet.assign(order, anna.technician);
+        fleet.settle(&[&anna]);
+        anna.device().decline_job(order, "no crane").expect("she declines it");
+        if is_carried {
+            let file = fleet.file("anna.bundle");
+            anna.device().export_bundle(&file).expect("a bundle is exported");
+            fleet.import(&file).expect("the office imports it");
+        } else {
+            anna.network.meet(std::iter::repeat_n(Fault::AnswerLost, 20));
+            assert_eq!(anna.sync().undecided.len(), 1);
+            anna.network.calm();
+        }
+        let said = fleet.record(assignment).siblings("response").count();
+        assert_eq!(said, 1, "the office has it");
+        let withdrawn = fields! { "withdrawn" => true, "reason" => canary("beside") };
+        fleet.edit("assignment", assignment, vec![("withdrawn", withdrawn)]).expect("it is taken back");
+
+        let receipt = anna.sync();
+        fleet.settle(&[&anna]);
+
+        assert!(receipt.held.is_empty() && receipt.refused.is_empty(), "{receipt:?}");
+        assert!(!received(&anna, &canary("beside"), None), "carried: {is_carried}");
+        assert!(anna.device().record(assignment).is_err(), "it left with the job");
+    }
 }
