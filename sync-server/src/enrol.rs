@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use fieldsync_protocol::enrol::{Certificate, Enrol, EnrolAnswer, format_code, normalise_code};
 use fieldsync_protocol::limits::ENROL_CODE_MINUTES;
+use fieldsync_protocol::rights::{self, Actor, Code, Deed};
 use fieldsync_protocol::{DeviceId, Hash, PersonId, RecordId, show};
 
 use crate::office::Office;
 use crate::store::{Device, Replica, StoreError, Txn};
+use crate::sync::edit::EditError;
 
 /// Longest name of a device, characters.
 const NAME_CHARACTERS_MAX: usize = 80;
@@ -116,21 +118,26 @@ pub fn revoke(office: &Office, device: DeviceId) -> Result<(), StoreError> {
 }
 
 /// Asks that a device be wiped: it is revoked, and at its next contact it hands over what only it has, which is held, and
-/// destroys its store, its photos and its keys. Twice changes nothing.
+/// destroys its store, its photos and its keys. Who asked is noted in the log outside the database. Twice changes nothing.
 ///
 /// # Errors
-/// [`StoreError`] of the store, or of the log outside it, which is written first.
-pub fn wipe(office: &Office, device: DeviceId) -> Result<(), StoreError> {
+/// [`EditError::Refused`] when `by` is in no role that may; nothing is changed then. [`StoreError`] of the store, or of the
+/// log outside it, which is written first.
+pub fn wipe(office: &Office, device: DeviceId, by: &Actor) -> Result<(), EditError> {
+    if !rights::may(by, Deed::Wipe) {
+        return Err(EditError::Refused(Code::NotYourRole));
+    }
     revoke(office, device)?;
     let now_ms = office.now_ms();
     if office.read(|txn| txn.device(device))?.is_none() {
         return Ok(());
     }
-    office.revocations.note_wipe(device, now_ms).map_err(|error| StoreError::Database(error.into()))?;
+    office.revocations.note_wipe(device, now_ms, by.person).map_err(|error| StoreError::Database(error.into()))?;
     office.write(move |txn| match txn.device(device)? {
         Some(device) if device.wipe_ms.is_none() => txn.put_device(&Device { wipe_ms: Some(now_ms), ..device }),
         _ => Ok(()),
-    })
+    })?;
+    Ok(())
 }
 
 /// Gives a device up that never returns: nobody waits for it any more when something is to be forgotten, and what its

@@ -1,8 +1,8 @@
 //! The log of revocations that stands outside the database, so that a restored database cannot bring a revoked device
 //! back: it is replayed at every start and asked whenever a device is taken back on its certificate.
 //!
-//! One line an event, `revoked DEVICE MILLISECONDS`, appended and on the disk before the database is told; `wipe` when the
-//! office asks that a device be wiped, `wiped` when the device said that it does so. Lines that begin with another word
+//! One line an event, `revoked DEVICE MILLISECONDS`, appended and on the disk before the database is told; `wipe DEVICE
+//! MILLISECONDS PERSON` when somebody at the office asks that a device be wiped, `wiped` when the device said that it does so. Lines that begin with another word
 //! belong to newer servers and are left alone.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fieldsync::Files;
-use fieldsync_protocol::DeviceId;
+use fieldsync_protocol::{DeviceId, PersonId};
 
 use crate::office::Office;
 use crate::store::{Device, StoreError};
@@ -26,7 +26,15 @@ type Times = [Option<i64>; WORDS.len()];
 #[derive(Debug, Default)]
 pub struct Revocations {
     file: Option<(Arc<dyn Files>, PathBuf)>,
-    known: Mutex<BTreeMap<DeviceId, Times>>,
+    known: Mutex<BTreeMap<DeviceId, Known>>,
+}
+
+/// What is known of one device.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    times: Times,
+    /// Who asked that it be wiped.
+    wiped_by: Option<PersonId>,
 }
 
 impl Revocations {
@@ -42,9 +50,11 @@ impl Revocations {
     /// [`io::Error`] when the file is there and cannot be read.
     pub fn open(path: &Path, files: Arc<dyn Files>) -> io::Result<Self> {
         let text = read_log(path, files.as_ref())?;
-        let mut known: BTreeMap<DeviceId, Times> = BTreeMap::new();
-        for (word, device, at_ms) in text.lines().filter_map(read_line) {
-            known.entry(device).or_default()[word].get_or_insert(at_ms);
+        let mut known: BTreeMap<DeviceId, Known> = BTreeMap::new();
+        for (word, device, at_ms, by) in text.lines().filter_map(read_line) {
+            let entry = known.entry(device).or_default();
+            entry.times[word].get_or_insert(at_ms);
+            entry.wiped_by = entry.wiped_by.or(by);
         }
         let known = Mutex::new(known);
         Ok(Self { file: Some((files, path.to_owned())), known })
@@ -55,15 +65,15 @@ impl Revocations {
     /// # Errors
     /// [`io::Error`] of the file; nothing is noted then.
     pub fn note(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
-        self.add(0, device, at_ms)
+        self.add(0, device, at_ms, None)
     }
 
-    /// Notes that a device is to be wiped, like [`Revocations::note`].
+    /// Notes that a device is to be wiped, and who asked, like [`Revocations::note`].
     ///
     /// # Errors
     /// [`io::Error`] of the file; nothing is noted then.
-    pub fn note_wipe(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
-        self.add(1, device, at_ms)
+    pub fn note_wipe(&self, device: DeviceId, at_ms: i64, by: PersonId) -> io::Result<()> {
+        self.add(1, device, at_ms, Some(by))
     }
 
     /// Notes that a device wipes itself, like [`Revocations::note`].
@@ -71,18 +81,21 @@ impl Revocations {
     /// # Errors
     /// [`io::Error`] of the file; nothing is noted then.
     pub fn note_wiped(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
-        self.add(2, device, at_ms)
+        self.add(2, device, at_ms, None)
     }
 
-    fn add(&self, word: usize, device: DeviceId, at_ms: i64) -> io::Result<()> {
+    fn add(&self, word: usize, device: DeviceId, at_ms: i64, by: Option<PersonId>) -> io::Result<()> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.get(&device).is_some_and(|times| times[word].is_some()) {
+        if known.get(&device).is_some_and(|known| known.times[word].is_some()) {
             return Ok(());
         }
         if let Some((files, path)) = &self.file {
-            append(files.as_ref(), path, &format!("{} {device} {at_ms}\n", WORDS[word]))?;
+            let by = by.map(|by| format!(" {by}")).unwrap_or_default();
+            append(files.as_ref(), path, &format!("{} {device} {at_ms}{by}\n", WORDS[word]))?;
         }
-        known.entry(device).or_default()[word] = Some(at_ms);
+        let entry = known.entry(device).or_default();
+        entry.times[word] = Some(at_ms);
+        entry.wiped_by = entry.wiped_by.or(by);
         Ok(())
     }
 
@@ -97,12 +110,21 @@ impl Revocations {
         self.times(device)[1]
     }
 
+    /// Who asked that a device be wiped; `None` when nobody did, or before that was noted.
+    pub fn wiped_by(&self, device: DeviceId) -> Option<PersonId> {
+        self.known(device).wiped_by
+    }
+
     /// When a device said that it wipes itself.
     pub fn wiped_ms(&self, device: DeviceId) -> Option<i64> {
         self.times(device)[2]
     }
 
     fn times(&self, device: DeviceId) -> Times {
+        self.known(device).times
+    }
+
+    fn known(&self, device: DeviceId) -> Known {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&device).copied().unwrap_or_default()
     }
 
@@ -140,13 +162,14 @@ pub fn replay(office: &Office) -> Result<usize, StoreError> {
     })
 }
 
-fn read_line(line: &str) -> Option<(usize, DeviceId, i64)> {
+fn read_line(line: &str) -> Option<(usize, DeviceId, i64, Option<PersonId>)> {
     let mut words = line.split_whitespace();
     let first = words.next()?;
     let word = WORDS.iter().position(|word| *word == first)?;
     let device = words.next()?.parse().ok()?;
     let at_ms = words.next()?.parse().ok()?;
-    Some((word, device, at_ms))
+    let by = words.next().and_then(|by| by.parse().ok());
+    Some((word, device, at_ms, by))
 }
 
 /// The text of a log; none there is an empty one.
@@ -189,11 +212,14 @@ mod tests {
         let log = Revocations::open(&path, Arc::new(SystemFiles)).unwrap();
         log.note(two, 6).unwrap();
         log.note(two, 7).unwrap();
-        log.note_wipe(two, 8).unwrap();
+        let ruth = PersonId::from_bytes([7; 16]);
+        log.note_wipe(two, 8, ruth).unwrap();
+        log.note_wipe(two, 9, PersonId::from_bytes([8; 16])).unwrap();
 
         let log = Revocations::open(&path, Arc::new(SystemFiles)).unwrap();
         assert_eq!((log.at_ms(one), log.at_ms(two)), (Some(5), Some(6)));
         assert_eq!((log.wipe_ms(one), log.wipe_ms(two), log.wiped_ms(two)), (None, Some(8), None));
+        assert_eq!((log.wiped_by(one), log.wiped_by(two)), (None, Some(ruth)), "who asked first");
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 5);
     }
 }

@@ -3,6 +3,7 @@
 use fieldsync::{Config, Device, Ended, Error};
 use fieldsync_protocol::DeviceId;
 use fieldsync_server::enrol;
+use fieldsync_server::people::OPERATOR;
 use fieldsync_server::store::Held;
 use fieldsync_tests::fleet::{Fleet, Phone};
 use fieldsync_tests::network::Fault;
@@ -83,7 +84,7 @@ fn a_wiped_phone_hands_over_what_only_it_has_and_keeps_nothing() {
     let fleet = Fleet::open();
     let anna = busy(&fleet);
     let id = device_of(&anna);
-    enrol::wipe(&fleet.office, id).expect("the office asks");
+    enrol::wipe(&fleet.office, id, &OPERATOR).expect("the office asks");
     assert_ne!(anna.sync().ended, Ended::Wiped, "out of reach it knows nothing");
 
     anna.network.set_down(false);
@@ -95,7 +96,7 @@ fn a_wiped_phone_hands_over_what_only_it_has_and_keeps_nothing() {
     assert_destroyed(&anna);
     let device = fleet.office.read(|txn| txn.device(id)).expect("the office's store reads").expect("it is known");
     assert!(device.wiped_ms.is_some() && device.holding == Default::default());
-    enrol::wipe(&fleet.office, id).expect("asking again changes nothing");
+    enrol::wipe(&fleet.office, id, &OPERATOR).expect("asking again changes nothing");
 
     let technician = anna.technician;
     let config = Config { start_over: true, ..Config::new(anna.folder()) };
@@ -109,7 +110,7 @@ fn a_wiped_phone_hands_over_what_only_it_has_and_keeps_nothing() {
 fn a_wipe_that_is_cut_anywhere_goes_on_and_destroys_nothing_before_the_office_has_it() {
     let fleet = Fleet::open();
     let mut anna = busy(&fleet);
-    enrol::wipe(&fleet.office, device_of(&anna)).expect("the office asks");
+    enrol::wipe(&fleet.office, device_of(&anna), &OPERATOR).expect("the office asks");
     anna.network.set_down(false);
     let mut rounds: u32 = 0;
     let last = loop {
@@ -137,7 +138,7 @@ fn a_wipe_that_is_cut_anywhere_goes_on_and_destroys_nothing_before_the_office_ha
 fn once_the_office_has_asked_nothing_more_can_be_entered() {
     let fleet = Fleet::open();
     let anna = busy(&fleet);
-    enrol::wipe(&fleet.office, device_of(&anna)).expect("the office asks");
+    enrol::wipe(&fleet.office, device_of(&anna), &OPERATOR).expect("the office asks");
     anna.network.set_down(false);
     let open = anna.device().pending().expect("the store reads")[0].record;
     anna.sync_for(1);
@@ -153,7 +154,7 @@ fn an_office_restored_from_before_still_wants_the_wipe() {
     let mut fleet = Fleet::open();
     let anna = busy(&fleet);
     let backup = fleet.back_up();
-    enrol::wipe(&fleet.office, device_of(&anna)).expect("the office asks");
+    enrol::wipe(&fleet.office, device_of(&anna), &OPERATOR).expect("the office asks");
     fleet.restore(&backup);
     anna.network.set_down(false);
 

@@ -75,6 +75,8 @@ pub struct Facts {
     pub access: Access,
     /// Who made the record; `None` while it is new.
     pub author: Option<PersonId>,
+    /// Whether it is about the actor: its main group names them as its technician in one of its values, or nobody.
+    pub is_about_actor: bool,
     /// Who made the work order it belongs to; `None` when unknown or new.
     pub order_author: Option<PersonId>,
     /// Whether the group already holds a value written by the office.
@@ -215,6 +217,8 @@ pub enum Right {
     Write,
     /// May write what he made himself; others' not.
     Own,
+    /// May write on a record that is about himself; on a colleague's not.
+    About,
     /// May write while the office has not written it, on a record he made himself.
     Opened,
     /// May name himself, on an order he opened himself.
@@ -232,7 +236,7 @@ pub enum Right {
 /// One row of the matrix: a kind's group and the five roles' rights, in the order of [`Role::ALL`].
 pub type Row = (&'static str, &'static str, [Right; 5]);
 
-use Right::{Append, Decide, No, Opened, Own, Propose, SelfOnOwn, Write};
+use Right::{About, Append, Decide, No, Opened, Own, Propose, SelfOnOwn, Write};
 
 /// The rights matrix. A group without a row of its own takes its kind's `*` row; a kind without one cannot be written.
 pub const MATRIX: &[Row] = &[
@@ -253,8 +257,8 @@ pub const MATRIX: &[Row] = &[
     ("work_order", "imported", [No, Append, Append, No, No]),
     ("assignment", "plan", [SelfOnOwn, Write, Write, No, No]),
     ("assignment", "withdrawn", [No, Write, Write, No, No]),
-    ("assignment", "response", [Write, No, No, No, No]),
-    ("assignment", "day", [Write, Write, Write, No, No]),
+    ("assignment", "response", [About, No, No, No, No]),
+    ("assignment", "day", [About, Write, Write, No, No]),
     ("visit_event", "event", [Append, Append, Append, No, No]),
     ("work_report", "subject", [Append, No, No, No, No]),
     ("work_report", "*", [Own, Decide, Decide, No, No]),
@@ -324,6 +328,8 @@ pub fn decide(actor: &Actor, facts: &Facts, kind_name: &str, group: &str, fields
         Right::Append => Verdict::Refuse(Code::NotYours),
         Right::Own if is_own => Verdict::Allow,
         Right::Own => Verdict::Refuse(Code::NotYours),
+        Right::About if facts.is_about_actor => Verdict::Allow,
+        Right::About => Verdict::Refuse(Code::NotYours),
         Right::Opened if is_own && !facts.has_office_value => Verdict::Allow,
         Right::Opened => refused,
         Right::SelfOnOwn
@@ -340,6 +346,33 @@ pub fn decide(actor: &Actor, facts: &Facts, kind_name: &str, group: &str, fields
         Right::Propose => Verdict::Propose,
         Right::No => refused,
     }
+}
+
+/// What somebody at the office may do that is no edit of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Deed {
+    /// Make a code with which a device enrols.
+    Enrol,
+    /// Revoke a device.
+    Revoke,
+    /// Give a device up.
+    Retire,
+    /// Ask that a device be wiped.
+    Wipe,
+}
+
+/// The matrix of deeds: the five roles in the order of [`Role::ALL`].
+pub const DEEDS: &[(Deed, [bool; 5])] = &[
+    (Deed::Enrol, [false, true, true, false, false]),
+    (Deed::Revoke, [false, true, true, false, false]),
+    (Deed::Retire, [false, true, true, false, false]),
+    (Deed::Wipe, [false, true, true, false, false]),
+];
+
+/// Whether `actor` may do this. What is not in [`DEEDS`] nobody may.
+pub fn may(actor: &Actor, deed: Deed) -> bool {
+    let column = Role::ALL.iter().position(|known| *known == actor.role).unwrap_or(0);
+    DEEDS.iter().any(|(known, roles)| *known == deed && roles[column])
 }
 
 /// Whether the fields name a technician other than the actor: work is recorded under one's own name only.
@@ -365,6 +398,7 @@ mod tests {
         Facts {
             access: Access::InScope,
             author: None,
+            is_about_actor: true,
             order_author: None,
             has_office_value: false,
             has_value: false,
@@ -423,6 +457,27 @@ mod tests {
         let others = fields! { "technician" => RecordId(OTHER.0) };
         assert_eq!(decide(&technician(), &facts(), "time_entry", "time", &mine), Verdict::Allow);
         assert_eq!(decide(&technician(), &facts(), "time_entry", "time", &others), Verdict::Refuse(Code::NotYours));
+    }
+
+    #[test]
+    fn a_technician_answers_for_himself_and_for_no_colleague() {
+        let colleague = Facts { is_about_actor: false, author: Some(OTHER), ..facts() };
+        for group in ["response", "day"] {
+            let verdict = |facts: &Facts| decide(&technician(), facts, "assignment", group, &fields! {});
+            assert_eq!(verdict(&facts()), Verdict::Allow);
+            assert_eq!(verdict(&colleague), Verdict::Refuse(Code::NotYours));
+        }
+        let dispatcher = Actor { person: OTHER, role: Role::Dispatcher };
+        assert_eq!(decide(&dispatcher, &colleague, "assignment", "day", &fields! {}), Verdict::Allow);
+    }
+
+    #[test]
+    fn who_may_revoke_may_wipe_and_nobody_else() {
+        for role in Role::ALL {
+            let actor = Actor { person: OTHER, role };
+            assert_eq!(may(&actor, Deed::Wipe), may(&actor, Deed::Revoke), "{role:?}");
+            assert_eq!(may(&actor, Deed::Wipe), matches!(role, Role::Dispatcher | Role::Supervisor), "{role:?}");
+        }
     }
 
     #[test]

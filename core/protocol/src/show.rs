@@ -1,7 +1,7 @@
 //! Which sibling of a group is shown, and whether a person must decide. A pure function of the table of kinds; showing
 //! never deletes.
 
-use crate::ids::RecordId;
+use crate::ids::{PersonId, RecordId};
 use crate::kinds::{self, Concurrent, Owner, Reach, Type};
 use crate::record::{DELETED, Record, Sibling};
 use crate::value::{Fields, FieldsExt, Value};
@@ -118,4 +118,12 @@ fn conflict(record: &Record, group: &str) -> Option<Conflict> {
 /// Whether people must decide in `group`.
 pub fn is_in_conflict(record: &Record, group: &str) -> bool {
     conflict(record, group).is_some()
+}
+
+/// Whether a record is about this person: its main group names them as its technician in one of its values, or nobody.
+pub fn is_about(record: &Record, person: PersonId) -> bool {
+    let Some(kind) = kinds::kind(&record.kind) else { return true };
+    let main = record.siblings(kind.main().name);
+    let mut named = main.filter_map(|(_, sibling)| sibling.fields.id("technician")).peekable();
+    named.peek().is_none() || named.any(|technician| technician.0 == person.0)
 }

@@ -81,6 +81,7 @@ fn rights() -> String {
             let word = match right {
                 Right::Write => "write",
                 Right::Own => "own",
+                Right::About => "about",
                 Right::Opened => "opened",
                 Right::SelfOnOwn => "self",
                 Right::Append => "append",

@@ -48,7 +48,7 @@ impl Author<'_> {
         for (group, content) in &draft.groups {
             let fields = content.onto(kind, &shown, group, &context);
             kinds::validate(kind.name, group, &fields)?;
-            let facts = about.facts(&shown, group);
+            let facts = about.facts(&shown, group, self.identity.person);
             let verdict = rights::decide(&self.identity.actor(), &facts, kind.name, group, &fields);
             let landing = match verdict {
                 Verdict::Refuse(code) => return Err(refused(code, kind.name, group)),
@@ -106,7 +106,7 @@ impl Author<'_> {
     }
 
     fn may_revive(&self, about: &About, shown: &Record) -> bool {
-        let facts = about.facts(shown, DELETED);
+        let facts = about.facts(shown, DELETED, self.identity.person);
         let verdict = rights::decide(&self.identity.actor(), &facts, &shown.kind, DELETED, &Fields::new());
         verdict == Verdict::Allow
     }
@@ -211,10 +211,11 @@ impl About {
         })
     }
 
-    fn facts(&self, shown: &Record, group: &str) -> Facts {
+    fn facts(&self, shown: &Record, group: &str, person: PersonId) -> Facts {
         Facts {
             access: self.access,
             author: self.author.or_else(|| show::author(shown)),
+            is_about_actor: show::is_about(shown, person),
             order_author: self.order_author,
             has_office_value: shown.siblings(group).any(|(_, sibling)| sibling.stamp.device.is_none()),
             has_value: shown.siblings(group).next().is_some(),

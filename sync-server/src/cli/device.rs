@@ -12,6 +12,7 @@ use super::time::moment;
 use crate::config::Place;
 use crate::enrol;
 use crate::office::Office;
+use crate::people::OPERATOR;
 use crate::store::{Device, StoreError};
 
 /// What to do about devices.
@@ -74,7 +75,7 @@ pub fn run(command: DeviceCommand) -> anyhow::Result<ExitCode> {
                 (_, Some(_)) => eprintln!("It has wiped itself already."),
                 (Some(_), None) => eprintln!("It was asked before. It does so at its next contact."),
                 (None, None) => {
-                    enrol::wipe(&opened.office, device.id)?;
+                    enrol::wipe(&opened.office, device.id, &OPERATOR)?;
                     eprintln!(
                         "Revoked, and asked to wipe itself. At its next contact it hands over what only it has, which is \
                          shown in the console under \"held\", and destroys the rest."

@@ -9,10 +9,10 @@ use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
-use fieldsync_protocol::rights::{Actor, Role};
+use fieldsync_protocol::rights::{self, Actor, Code, Deed, Role};
 use fieldsync_protocol::{Hash, PersonId};
 
-use super::failure::Failure;
+use super::failure::{Failure, refusal};
 use super::notice::{self, Notice};
 use super::view::frame::{Flash, Frame, Place};
 use super::view::show::Zone;
@@ -145,6 +145,11 @@ impl Desk {
             Err(Failure::Forbidden(text)) => Ok(notice::redirect(self.state(), location, &Notice::Failed(text))),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Refuses what this person's role may not do.
+    pub(super) fn must(&self, deed: Deed) -> Result<(), Failure> {
+        if rights::may(&self.actor, deed) { Ok(()) } else { Err(Failure::Forbidden(refusal(Code::NotYourRole))) }
     }
 
     /// Whether this person has a role that decides about content.

@@ -4,6 +4,7 @@ mod browser;
 mod carried;
 mod desk_work;
 mod doors;
+mod routes;
 
 use std::sync::Arc;
 

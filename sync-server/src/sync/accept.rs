@@ -191,6 +191,7 @@ impl<'a> Door<'a> {
         }
         let group_facts = Facts {
             author: show::author(preview),
+            is_about_actor: show::is_about(preview, author.actor.person),
             has_value: preview.groups.contains_key(&edit.group),
             is_in_conflict: show::is_in_conflict(preview, &edit.group),
             has_office_value: preview.siblings(&edit.group).any(|(_, sibling)| sibling.stamp.device.is_none()),
@@ -212,6 +213,7 @@ impl<'a> Door<'a> {
         let mut facts = Facts {
             access: Access::InScope,
             author: None,
+            is_about_actor: true,
             order_author: None,
             has_office_value: false,
             has_value: false,

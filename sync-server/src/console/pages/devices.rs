@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::response::{IntoResponse, Redirect, Response};
 use fieldsync_protocol::limits::ENROL_CODE_MINUTES;
+use fieldsync_protocol::rights::{self, Deed};
 use fieldsync_protocol::{DeviceId, RecordId};
 use serde::Deserialize;
 
@@ -54,6 +55,7 @@ pub(super) async fn show(desk: Desk) -> Result<Response, Failure> {
 }
 
 pub(super) async fn enrol(desk: Desk, Form(form): Form<ForWhom>) -> Result<Response, Failure> {
+    desk.must(Deed::Enrol)?;
     let technician: RecordId = form.technician.parse().map_err(|_| Failure::NotFound)?;
     let office = desk.state().office.clone();
     let code = blocking(move || Ok(enrol::new_code(&office, technician)?)).await?;
@@ -88,6 +90,7 @@ pub(super) async fn code(desk: Desk, headers: HeaderMap) -> Result<Response, Fai
 }
 
 pub(super) async fn ask_revoke(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
+    desk.must(Deed::Revoke)?;
     let page = desk
         .read(move |desk, txn| {
             let found = txn.device(device)?.filter(|device| device.revoked_ms.is_none()).ok_or(Failure::NotFound)?;
@@ -103,6 +106,7 @@ pub(super) async fn ask_revoke(desk: Desk, Path(device): Path<DeviceId>) -> Resu
 }
 
 pub(super) async fn revoke(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
+    desk.must(Deed::Revoke)?;
     let office = desk.state().office.clone();
     let name = blocking(move || {
         let found = office.read(|txn| txn.device(device))?.ok_or(Failure::NotFound)?;
@@ -114,6 +118,7 @@ pub(super) async fn revoke(desk: Desk, Path(device): Path<DeviceId>) -> Result<R
 }
 
 pub(super) async fn ask_retire(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
+    desk.must(Deed::Retire)?;
     let page = desk
         .read(move |desk, txn| {
             let found = txn.device(device)?.filter(is_awaited).ok_or(Failure::NotFound)?;
@@ -129,6 +134,7 @@ pub(super) async fn ask_retire(desk: Desk, Path(device): Path<DeviceId>) -> Resu
 }
 
 pub(super) async fn retire(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
+    desk.must(Deed::Retire)?;
     let office = desk.state().office.clone();
     let name = blocking(move || {
         let found = office.read(|txn| txn.device(device))?.ok_or(Failure::NotFound)?;
@@ -144,6 +150,7 @@ fn is_awaited(device: &Device) -> bool {
 }
 
 pub(super) async fn ask_wipe(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
+    desk.must(Deed::Wipe)?;
     let page = desk
         .read(move |desk, txn| {
             let found = txn.device(device)?.filter(|device| device.wipe_ms.is_none()).ok_or(Failure::NotFound)?;
@@ -159,10 +166,11 @@ pub(super) async fn ask_wipe(desk: Desk, Path(device): Path<DeviceId>) -> Result
 }
 
 pub(super) async fn wipe(desk: Desk, Path(device): Path<DeviceId>) -> Result<Response, Failure> {
-    let office = desk.state().office.clone();
+    desk.must(Deed::Wipe)?;
+    let (office, actor) = (desk.state().office.clone(), desk.actor);
     let name = blocking(move || {
         let found = office.read(|txn| txn.device(device))?.ok_or(Failure::NotFound)?;
-        enrol::wipe(&office, device)?;
+        enrol::wipe(&office, device, &actor)?;
         Ok(found.name)
     })
     .await?;
@@ -182,6 +190,11 @@ fn row(desk: &Desk, txn: &mut dyn Txn, team: &[Mate], device: &Device) -> Result
         _ if off_ms > CLOCK_OFF_MS => format!("its clock is {} behind", span(off_ms)),
         _ => String::new(),
     };
+    let may = |deed| rights::may(&desk.actor, deed);
+    let detail = match wiped_by(desk, txn, device)? {
+        Some(name) => format!("asked by {name}"),
+        None => detail,
+    };
     Ok(DeviceRow {
         name: device.name.clone(),
         detail,
@@ -197,10 +210,17 @@ fn row(desk: &Desk, txn: &mut dyn Txn, team: &[Mate], device: &Device) -> Result
         is_silent: is_awaited(device) && device.contact_ms.is_none_or(|ms| now_ms - ms > LONG_AGO_MS),
         reach: reach(txn, device)?,
         holds: holds(device),
-        revoke_href: is_live.then(|| format!("/devices/{}/revoke", device.id)),
-        retire_href: is_awaited(device).then(|| format!("/devices/{}/retire", device.id)),
-        wipe_href: device.wipe_ms.is_none().then(|| format!("/devices/{}/wipe", device.id)),
+        revoke_href: (is_live && may(Deed::Revoke)).then(|| format!("/devices/{}/revoke", device.id)),
+        retire_href: (is_awaited(device) && may(Deed::Retire)).then(|| format!("/devices/{}/retire", device.id)),
+        wipe_href: (device.wipe_ms.is_none() && may(Deed::Wipe)).then(|| format!("/devices/{}/wipe", device.id)),
     })
+}
+
+/// The name of whoever asked that the device be wiped.
+fn wiped_by(desk: &Desk, txn: &mut dyn Txn, device: &Device) -> Result<Option<String>, Failure> {
+    let Some(person) = desk.state().office.revocations.wiped_by(device.id) else { return Ok(None) };
+    let name = txn.user(person)?.map(|user| user.name);
+    Ok(Some(name.unwrap_or_else(|| "the operator".to_owned())))
 }
 
 /// How much of what the device may see it has not received.

@@ -394,3 +394,26 @@ async fn a_job_says_who_has_it_on_the_phone_and_why() {
     let nobodys = browser.get(&format!("/explain/{}?device={}", world.wei, world.office.new_id())).await;
     assert_eq!(nobodys.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_technician_cannot_answer_for_a_colleague_on_the_same_job() {
+    let world = world();
+    let order = world.order("pump leaks");
+    let bert = crate::people::add_technician(&world.office, "Bert Holm", "", "").expect("technician");
+    let assignment = world.office.new_id();
+    let plan = fields! { "work_order" => order, "technician" => bert };
+    let draft = crate::sync::edit::Draft::one("assignment", assignment, "plan", plan);
+    crate::sync::edit::commit(&world.office, &world.ruth, vec![draft]).expect("Bert comes along");
+    let seen = world.record(assignment).version;
+
+    for (group, said) in [
+        ("response", fields! { "response" => "declined", "reason" => "no crane" }),
+        ("day", fields! { "place_in_day" => 3 }),
+    ] {
+        let accepted = world.device_edit(8, "assignment", assignment, &[(group, said)], &seen);
+
+        let Accepted::Refused(refusals) = accepted else { panic!("{group} is not Wei's to write: {accepted:?}") };
+        assert_eq!(refusals[0].code, fieldsync_protocol::rights::Code::NotYours);
+        assert_eq!(world.record(assignment).siblings(group).count(), 0);
+    }
+}
