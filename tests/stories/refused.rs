@@ -93,7 +93,7 @@ fn what_named_a_customer_out_of_scope_is_applied_by_itself_when_a_new_job_brings
     let receipt = anna.sync();
     fleet.settle(&[&anna]);
 
-    assert_eq!(receipt.refused.iter().map(|edit| edit.code).collect::<Vec<_>>(), [Code::OutOfScope]);
+    assert!(receipt.refused.iter().any(|edit| edit.code == Code::OutOfScope), "{receipt:?}");
     assert!(fleet.has(order), "the rest of the order is there");
     let parties =
         |fleet: &Fleet| show::fields(&fleet.record(order), "parties").and_then(|fields| fields.id("customer"));

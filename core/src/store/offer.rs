@@ -4,6 +4,7 @@ use fieldsync_protocol::{Record, RecordId, Seal, encode};
 use rusqlite::{Connection, params};
 
 use super::record::{self, Theirs};
+use super::repair;
 use crate::error::Error;
 
 /// An offer as it waits.
@@ -25,8 +26,12 @@ pub(crate) fn of(connection: &Connection, id: RecordId) -> Result<Vec<Record>, E
     bodies.map(|body| Ok(encode::from_cbor(&body?)?)).collect()
 }
 
-/// Remembers to offer `theirs` back. The same content is offered once.
+/// Remembers to offer `theirs` back. The same content is offered once. What was damaged is nobody's word: it is asked for
+/// whole instead.
 pub(crate) fn add(connection: &Connection, theirs: &Theirs, is_unnamed: bool) -> Result<(), Error> {
+    if !theirs.is_sound {
+        return repair::want(connection, theirs.record.id);
+    }
     let body = encode::cbor(&theirs.record);
     connection
         .prepare_cached(

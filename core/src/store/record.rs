@@ -27,6 +27,8 @@ pub(crate) struct Theirs {
     pub(crate) record: Record,
     /// The office's seal over it.
     pub(crate) seal: Option<Seal>,
+    /// Whether it is what was delivered: a turned bit in a value can still be read.
+    pub(crate) is_sound: bool,
 }
 
 impl<'t> Work<'t> {
@@ -270,10 +272,16 @@ pub(crate) fn in_conflict(connection: &Connection) -> Result<Vec<Record>, Error>
 /// *Theirs*; `None` when the office never delivered the record.
 pub(crate) fn theirs(connection: &Connection, id: RecordId) -> Result<Option<Theirs>, Error> {
     let row = connection
-        .prepare_cached("select theirs, seal from record where id = ?1 and theirs is not null")?
-        .query_row([id.as_bytes()], |row| Ok((row.get::<_, Vec<u8>>(0)?, seal(row, 1)?)))
+        .prepare_cached("select theirs, seal, check_hash from record where id = ?1 and theirs is not null")?
+        .query_row([id.as_bytes()], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, seal(row, 1)?, row.get::<_, Option<[u8; 32]>>(2)?))
+        })
         .optional()?;
-    row.map(|(body, seal)| Ok(Theirs { record: encode::from_cbor(&body)?, seal })).transpose()
+    row.map(|(body, seal, check)| {
+        let is_sound = check.is_none_or(|check| Hash::blake3(&body) == Hash(check));
+        Ok(Theirs { record: encode::from_cbor(&body)?, seal, is_sound })
+    })
+    .transpose()
 }
 
 /// The kind of a record the device holds.

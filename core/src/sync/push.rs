@@ -226,10 +226,15 @@ fn accept(
         }
     }
     let before = store::record::theirs(work.tx, push.id)?;
+    let is_sound = before.as_ref().is_none_or(|theirs| theirs.is_sound);
     let mut expected = before.map_or_else(|| Record::new(push.kind.clone(), push.id), |theirs| theirs.record);
     push.edits.iter().for_each(|edit| expected.put(edit));
     let (Some(result), Some(seal)) = (result, seal) else {
         work.set_theirs(&expected, seal)?;
+        if !is_sound {
+            // What it was built on is not what the office holds, and its new checksum would hide that.
+            store::repair::want(work.tx, push.id)?;
+        }
         return Ok(false);
     };
     deliver(work, result, seal)?;

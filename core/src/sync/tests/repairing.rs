@@ -254,3 +254,24 @@ fn an_office_from_before_ranges_is_not_asked_for_ever() {
     assert_eq!((receipt.ended, receipt.agrees), (Ended::Complete, Some(false)));
     assert_eq!(receipt.repeats, 1);
 }
+
+#[test]
+fn a_flipped_bit_under_an_accepted_edit_is_found_at_once_and_not_hidden_by_it() {
+    let (phone, mut office) = (Phone::new(1), Office::new());
+    office.write("work_report", id(70), "finding", words("finding", "worn seal"));
+    phone.sync(&mut office);
+    phone.enter(id(70), "hazards", "guard missing");
+    let mut is_first = true;
+
+    let receipt = phone.sync_over(|request| {
+        if std::mem::take(&mut is_first) {
+            // After this sync has looked at what it holds.
+            flip(&phone, "theirs from record", id(70), place_of(&phone, id(70), "worn seal"));
+        }
+        Some(office.respond(request))
+    });
+
+    assert_eq!((receipt.accepted, receipt.repairs, receipt.agrees), (1, 1, Some(true)), "{receipt}");
+    assert_eq!(phone.record(id(70)).unwrap(), office.records[&id(70)]);
+    assert!(office.received.iter().all(|exchange| exchange.ranges.is_empty()), "nothing had to be searched for");
+}
