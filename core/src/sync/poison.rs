@@ -160,7 +160,7 @@ impl Session {
     /// A single record was refused on the way.
     pub(super) fn refused_on_the_way(&mut self, id: RecordId, code: StuckCode) -> Result<(), Error> {
         self.hunt.in_a_row += 1;
-        if self.hunt.in_a_row % BLAMED_MAX == 0 {
+        if self.hunt.in_a_row.is_multiple_of(BLAMED_MAX) {
             self.hunt.is_probing = true;
         }
         self.blame(id, code)
