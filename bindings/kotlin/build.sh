@@ -26,7 +26,7 @@ to `style`.
   style       ktlint on what is written by hand
 
   install     a release build of the JVM package into the local Maven repository, for docs/INTEGRATING.md
-  bench       the figures of docs/PERFORMANCE.md, in a release build; RECORDS=100000 for the larger store
+  bench       the figures of docs/PERFORMANCE.md that are measured from Kotlin; for ./check figures
 HELP
 }
 
@@ -246,13 +246,15 @@ part_site() {
 }
 
 part_bench() {
-    PROFILE=release part_library
+    # Library and server as they are shipped; `./check figures` builds them.
+    local figures=${FIELDSYNC_FIGURES:?is set by ./check figures} classpath
+    part_library
+    cp -L "$figures/libfieldsync_ffi.so" "$figures/fieldsync-server" "$OUT/native/"
     maven jvm test-compile
-    local classpath
     maven jvm org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath "-Dmdep.outputFile=$OUT/tools/test.classpath"
     classpath=jvm/target/test-classes:jvm/target/classes:$(cat "$OUT/tools/test.classpath")
     java "-Djna.library.path=$OUT/native" "-Dfieldsync.native=$OUT/native" "-Dfieldsync.repository=$ROOT" \
-        -cp "$classpath" com.fieldsync.Bench "${RECORDS:-10000}"
+        -cp "$classpath" com.fieldsync.Bench "${FIELDSYNC_ORDERS:-2000}"
 }
 
 for part in "$@"; do

@@ -3,7 +3,8 @@
 #
 # Sources/FieldsyncCore and Sources/fieldsync_ffiFFI, from the library itself, and in .tools/swift the library and the
 # programs that the tests run: the server and the technician's device in a terminal. Files that did not change keep their
-# time, so that Swift builds only what it must. With FIELDSYNC_PROFILE=release everything is built for speed, for figures.
+# time, so that Swift builds only what it must. FIELDSYNC_FIGURES is the folder of library and server as they are shipped:
+# `./check figures` sets it.
 set -euo pipefail
 
 PACKAGE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -12,12 +13,11 @@ OUT=$PROJECT/.tools/swift
 cd "$PROJECT"
 
 target=$(cargo metadata --locked --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-profile=${FIELDSYNC_PROFILE:-dev}
-built=$target/${profile/#dev/debug}
+built=$target/debug
 # The hooks make a panic on purpose, for the tests. The library for phones is built without them.
-cargo build --locked --quiet --profile "$profile" -p fieldsync-ffi --features bindgen,test-hooks
-cargo build --locked --quiet --profile "$profile" -p fieldsync-server --bin fieldsync-server
-cargo build --locked --quiet --profile "$profile" -p fieldsync --example technician
+cargo build --locked --quiet -p fieldsync-ffi --features bindgen,test-hooks
+cargo build --locked --quiet -p fieldsync-server --bin fieldsync-server
+cargo build --locked --quiet -p fieldsync --example technician
 
 put() { # put FILE FOLDER/NAME, unless it is there
     mkdir -p "$(dirname "$2")"
@@ -32,6 +32,6 @@ trap 'rm -rf "$fresh"' EXIT
 put "$fresh/FieldsyncCore.swift" "$PACKAGE/Sources/FieldsyncCore/FieldsyncCore.swift"
 put "$fresh/fieldsync_ffiFFI.h" "$PACKAGE/Sources/fieldsync_ffiFFI/fieldsync_ffiFFI.h"
 put "$fresh/fieldsync_ffiFFI.modulemap" "$PACKAGE/Sources/fieldsync_ffiFFI/module.modulemap"
-put "$built/libfieldsync_ffi.so" "$OUT/lib/libfieldsync_ffi.so"
-put "$built/fieldsync-server" "$OUT/bin/fieldsync-server"
+put "${FIELDSYNC_FIGURES:-$built}/libfieldsync_ffi.so" "$OUT/lib/libfieldsync_ffi.so"
+put "${FIELDSYNC_FIGURES:-$built}/fieldsync-server" "$OUT/bin/fieldsync-server"
 put "$built/examples/technician" "$OUT/bin/technician"

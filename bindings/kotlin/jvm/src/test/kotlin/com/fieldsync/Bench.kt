@@ -15,21 +15,18 @@ import java.nio.file.Files
 import java.nio.file.Path
 import java.util.UUID
 
-/** The figures of docs/PERFORMANCE.md that are measured from Kotlin: `build.sh bench [RECORDS]`. */
+/** The figures of docs/PERFORMANCE.md that are measured from Kotlin: `./check figures`. */
 object Bench {
-    /** Records below one order of the import: the order, its customer, site, asset and assignment. */
-    private const val PER_ORDER = 5
-
     private const val MOST_EDITS = 200
 
     @JvmStatic
     fun main(arguments: Array<String>): Unit =
         runBlocking {
-            val records = arguments.firstOrNull()?.toInt() ?: 10_000
+            val orders = arguments.firstOrNull()?.toInt() ?: 2_000
             Office().use { office ->
                 val anna = office.technician("Anna Berg")
-                fill(office, anna, records / PER_ORDER)
-                Proxy(office.port).use { wire -> measure(office, anna, wire, records) }
+                fill(office, anna, orders)
+                Proxy(office.port).use { wire -> measure(office, anna, wire, orders) }
             }
         }
 
@@ -48,7 +45,7 @@ object Bench {
         office: Office,
         anna: UUID,
         wire: Proxy,
-        records: Int,
+        orders: Int,
     ) {
         val folder = Files.createTempDirectory("fieldsync-bench")
         val store = folder.resolve("store")
@@ -71,7 +68,7 @@ object Bench {
         line("one call that returns a text", "${each(5_000) { version() }} us")
         line("one call that reads the store (status)", "${each(500) { device.status() }} us")
         val page = JobFilter(limit = 100u)
-        check(device.jobs(page).items.size == minOf(100, records / PER_ORDER))
+        check(device.jobs(page).items.size == minOf(100, orders))
         line("a page of 100 jobs", "${each(200) { device.jobs(page) }} us")
         val order =
             device
@@ -172,5 +169,5 @@ object Bench {
     private fun line(
         what: String,
         figure: String,
-    ) = println("%-60s %s".format(what, figure))
+    ) = println("figure: kotlin, $what: $figure")
 }
