@@ -99,6 +99,23 @@ pub(super) fn unname(work: &mut Work<'_>, ids: &[RecordId]) -> Result<(), Error>
     Ok(())
 }
 
+/// A record leaves. In a walk from the start its copy may hold what a restored office forgot, and nobody else may have it:
+/// it is offered back before it goes.
+pub(super) fn leave(work: &mut Work<'_>, id: RecordId) -> Result<(), Error> {
+    let mut statement = work.tx.prepare_cached("select exists (select 1 from unnamed where record = ?1)")?;
+    let is_unnamed: bool = statement.query_row([id.as_bytes()], |row| row.get(0))?;
+    drop(statement);
+    if is_unnamed
+        && !meta::has(work.tx, meta::STARTS_OVER)?
+        && let Some(theirs) = store::record::theirs(work.tx, id)?
+        && !theirs.record.version.is_empty()
+        && !fieldsync_protocol::planted!("leaves-unoffered")
+    {
+        store::offer::add(work.tx, &theirs, false)?;
+    }
+    work.set_leaving(id, Leaving::Yes)
+}
+
 /// The office has named these.
 pub(super) fn name<'i>(work: &mut Work<'_>, ids: impl Iterator<Item = &'i RecordId>) -> Result<(), Error> {
     let mut statement = work.tx.prepare_cached("delete from unnamed where record = ?1")?;

@@ -192,7 +192,7 @@ impl Answered<'_> {
             Step::Walk if answer.anew => pull::begin_walk(work, answer.start_over)?,
             Step::Walk => {}
             Step::Delivery(at) => self.delivery(work, at, taken)?,
-            Step::Left(at) => work.set_leaving(answer.left[at], Leaving::Yes)?,
+            Step::Left(at) => pull::leave(work, answer.left[at])?,
             Step::Cursor => self.cursor(work, taken)?,
             Step::Unnamed if taken.page == Page::Applied && !answer.more => {
                 return Ok(if pull::part_with_unnamed(work)? { Did::Some } else { Did::All });

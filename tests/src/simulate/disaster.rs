@@ -46,8 +46,8 @@ impl World<'_> {
     pub(crate) fn roll_back(&mut self, phone: usize) -> anyhow::Result<()> {
         let Some(image) = self.phones[phone].image.clone() else { return Ok(()) };
         let (now, then) = (self.phones[phone].state()?, DeviceState::read(&image)?);
-        let lost: Vec<u64> = now.own_numbers().difference(&then.own_numbers()).copied().collect();
-        lost.into_iter().for_each(|number| self.oracle.excuse(number, "a phone was put back to before it"));
+        let lost = now.own_numbers().difference(&then.own_numbers()).copied().collect();
+        self.excuse_own(lost, phone, "a phone was put back to before it");
         self.excuse_only_here(&now, phone)?;
         self.oracle.copies += 1;
         self.marks.hit("rolled-back");
@@ -58,7 +58,7 @@ impl World<'_> {
 
     pub(crate) fn clear(&mut self, phone: usize) -> anyhow::Result<()> {
         let now = self.phones[phone].state()?;
-        now.own_numbers().into_iter().for_each(|number| self.oracle.excuse(number, "the app's data were cleared"));
+        self.excuse_own(now.own_numbers(), phone, "the app's data were cleared");
         self.excuse_only_here(&now, phone)?;
         self.end_app(phone);
         self.phones[phone].disk = Disk::new();
@@ -70,6 +70,16 @@ impl World<'_> {
         self.enrol(phone)?;
         self.marks.hit("cleared");
         Ok(())
+    }
+
+    /// What was only on a phone is gone, and with it what it had replaced there.
+    fn excuse_own(&mut self, lost: BTreeSet<u64>, phone: usize, why: &'static str) {
+        let name = self.phones[phone].name.clone();
+        for number in self.oracle.dominated_by(&lost) {
+            if lost.contains(&number) || self.oracle.entries.get(&number).is_some_and(|entry| entry.by == name) {
+                self.oracle.excuse(number, why);
+            }
+        }
     }
 
     /// After a restore a phone may be the only one that holds what the office forgot; when it goes, that goes.

@@ -67,6 +67,7 @@ pub const PLANTS: &[Plant] = &[
     plant("apply-twice", "P2", "An edit the office already has is applied again."),
     plant("no-copy-check", "V1", "The office does not notice that a device is a copy."),
     plant("no-epoch-check", "P3", "The office does not notice that its database is older than what it once answered."),
+    plant("leaves-unoffered", "P3", "A device evicts what left while the office forgot it, without offering it back."),
     plant("refuse-offers", "P3", "A restored office takes none of what devices offer back."),
     plant("serve-revoked", "S3", "A revoked device is answered as any other."),
     plant("leave-unsaid", "S1", "A record that leaves a scope is not named to the devices that have it."),
