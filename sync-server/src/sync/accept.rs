@@ -137,6 +137,12 @@ impl<'a> Door<'a> {
                 return refuse_all(Code::MissingReference);
             }
         }
+        if let (Some(order), "signature", None) = (order, kind, &before)
+            && !has_document(txn, order, edits)?
+            && !fieldsync_protocol::planted!("signature-alone")
+        {
+            return refuse_all(Code::MissingReference);
+        }
         // Each edit is judged as if those before it were in: a create writes its main group first.
         let mut preview = before.as_ref().map_or_else(|| Record::new(kind, id), |stored| stored.record.clone());
         let facts = self.facts(txn, author, table, id, order, before.is_none())?;
@@ -353,6 +359,16 @@ impl<'a> Door<'a> {
             self.apply(txn, Some(stored.clone()), &record.kind.clone(), record.id, order, &[&edit], Action::Accepted)?;
         Ok(true)
     }
+}
+
+/// Whether the document that a signature names is here: a signature never stands without the words that were signed.
+fn has_document(txn: &mut dyn Txn, order: RecordId, edits: &[Edit]) -> Result<bool, StoreError> {
+    let Some(signed) = edits.iter().find_map(|edit| edit.fields.hash("document")) else { return Ok(false) };
+    let documents = txn.below(order)?;
+    Ok(documents
+        .iter()
+        .filter(|record| record.kind == "document")
+        .any(|record| record.siblings("document").any(|(_, sibling)| sibling.fields.hash("hash") == Some(signed))))
 }
 
 fn refusal(edit: &Edit, code: Code) -> Refusal {

@@ -47,6 +47,7 @@ pub const PLANTS: &[Plant] = &[
     plant("late-work-told", "S1", "Accepted late work is answered with what others wrote since."),
     plant("revocations-forgotten", "S3", "A restored office forgets who was revoked."),
     plant("office-keeps-replica", "V1", "The office writes under the same replica id after a restore."),
+    plant("signature-alone", "G1", "The office takes a signature whose document it does not have."),
     plant("chain-breaks", "G1", "What devices bring back is not linked into the history's chain."),
     plant("restore-keeps-epoch", "P3", "The restore command opens no new epoch."),
     plant("cursor-unchecked", "P3", "A cursor of a forgotten time is taken as one of today's."),
