@@ -77,6 +77,7 @@ impl World<'_> {
         }
         self.search_canaries("the hostile device", technician, &response.body)?;
         if let Ok(answer) = wire::unpack::<ExchangeAnswer>(&response.body) {
+            self.mark_answer(&answer);
             for (id, outcome) in &answer.outcomes {
                 match outcome {
                     Outcome::Accepted { .. } => {

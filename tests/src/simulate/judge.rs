@@ -85,6 +85,9 @@ impl World<'_> {
             let scope = scope.clone();
             self.judge_phone(place, &state, &office, &scope)?;
         }
+        if office.held.iter().any(|held| held.code == "revoked") {
+            self.marks.hit("held-revoked");
+        }
         self.judge_held(&office, &said_held);
         self.judge_photos(&office)?;
         self.judge_ledger(&office, &drawers, &pending_revoked);

@@ -1,12 +1,13 @@
 //! A sync of one phone over a network that does what the script says to each request and answer.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use anyhow::bail;
 use fieldsync::{Ended, Error, Receipt, Request, Response, Session, Step as Want};
 use fieldsync_protocol::RecordId;
 use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Offered, Outcome};
-use fieldsync_protocol::request::EXCHANGE_PATH;
+use fieldsync_protocol::request::{EXCHANGE_PATH, OFFSET_HEADER};
 use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::wire;
 
@@ -29,6 +30,7 @@ impl World<'_> {
             Err(Error::SignedOut | Error::Busy) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
+        let mut photos = BTreeSet::new();
         for request_place in 0..REQUESTS_MAX {
             let mut request = match session.next()? {
                 Want::Wait(pause_ms) => {
@@ -43,6 +45,7 @@ impl World<'_> {
             };
             self.time.fetch_add(150, Ordering::Relaxed);
             self.exchanges += 1;
+            self.mark_upload(&request, &mut photos);
             let here = faults.iter().filter(|fault| fault.0 == request_place).map(|fault| (fault.1, fault.2));
             let here: Vec<(Fault, u64)> = here.collect();
             let has = |fault: Fault| here.iter().find(|(known, _)| *known == fault).map(|(_, amount)| *amount);
@@ -167,6 +170,15 @@ impl World<'_> {
         bail!("{} does not come to an end of a sync", self.phones[phone].name)
     }
 
+    /// Notes an upload that goes on where an earlier session was cut.
+    fn mark_upload(&mut self, request: &Request, photos: &mut BTreeSet<String>) {
+        let offset = request.headers.iter().find(|(name, _)| name == OFFSET_HEADER).map(|(_, offset)| offset.as_str());
+        if request.method == "PUT" && photos.insert(request.path.clone()) && offset.is_some_and(|offset| offset != "0")
+        {
+            self.marks.hit("blob-resumed");
+        }
+    }
+
     fn remember(&mut self, phone: usize, request: &Request) {
         let sent = &mut self.phones[phone].sent;
         sent.push_back(request.clone());
@@ -251,7 +263,7 @@ impl World<'_> {
         }
     }
 
-    fn mark_answer(&mut self, answer: &ExchangeAnswer) {
+    pub(crate) fn mark_answer(&mut self, answer: &ExchangeAnswer) {
         let mut hits: Vec<&'static str> = Vec::new();
         for (id, outcome) in &answer.outcomes {
             hits.push(match outcome {

@@ -40,6 +40,8 @@ pub(crate) struct Oracle {
     pub(crate) copies: u32,
     /// Restored servers so far.
     pub(crate) restores: u32,
+    /// Numbers that left their device in a push.
+    pub(crate) sent: BTreeSet<u64>,
     /// What each dot said on the wire.
     dots: BTreeMap<(RecordId, Dot), Hash>,
     pub(crate) violations: Vec<Violation>,
@@ -64,6 +66,13 @@ impl Oracle {
         self.excused.entry(number).or_insert(why);
     }
 
+    /// Whether an entry replaces one of the same author that nobody else has seen.
+    pub(crate) fn replaces_unsent(&self, entry: &Entry) -> bool {
+        entry.seen.iter().any(|seen| {
+            !self.sent.contains(seen) && self.entries.get(seen).is_some_and(|earlier| earlier.by == entry.by)
+        })
+    }
+
     /// Whether stores were copied or the server restored: then a new replica id is no false alarm, and one conflict too
     /// many is allowed.
     pub(crate) fn is_disturbed(&self) -> bool {
@@ -72,6 +81,18 @@ impl Oracle {
 
     /// A push as it goes over the wire: without copies a dot never names two contents.
     pub(crate) fn saw_push(&mut self, by: &str, message: &Exchange) {
+        for record in &message.push {
+            for number in record.edits.iter().filter_map(|edit| number(&edit.fields)) {
+                self.sent.insert(number);
+                // What may only be proposed becomes a proposal when it is tried again.
+                if record.kind == "proposal"
+                    && let Some(entry) = self.entries.get_mut(&number).filter(|entry| entry.record != record.id)
+                {
+                    entry.record = record.id;
+                    entry.group = "proposal".to_owned();
+                }
+            }
+        }
         if self.copies > 0 {
             return;
         }

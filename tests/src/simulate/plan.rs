@@ -242,6 +242,9 @@ fn faults(chance: &mut Chance, network: &[(Fault, u64)], loss: u64) -> Vec<(u32,
     faults
 }
 
+/// Requests of a session that an outage swallows: enough that it gives up.
+const OUTAGE_REQUESTS: u32 = 40;
+
 /// Times in which some devices do not reach the office, or do not hear it.
 struct Outages(Vec<(u64, u64, u64, Fault)>);
 
@@ -267,7 +270,7 @@ impl Outages {
     fn strike(&self, at: u64, device: u64, step: &mut Step) {
         for (from, until, whom, fault) in &self.0 {
             if (*from..*until).contains(&at) && *whom == device {
-                step.faults = (0..8).map(|request| (request, *fault, 0)).collect();
+                step.faults = (0..OUTAGE_REQUESTS).map(|request| (request, *fault, 0)).collect();
             }
         }
     }

@@ -166,6 +166,7 @@ pub(crate) struct HeldLine {
     pub(crate) record: RecordId,
     pub(crate) edit: Edit,
     pub(crate) decision: Option<String>,
+    pub(crate) code: String,
 }
 
 /// The office's store.
@@ -193,11 +194,12 @@ impl OfficeState {
         if !with_history {
             return Ok(state);
         }
-        let mut statement = connection.prepare("select edit, decision, record from held")?;
+        let mut statement = connection.prepare("select edit, decision, record, code from held")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let edit = encode::from_cbor(row.get_ref(0)?.as_blob()?)?;
-            state.held.push(HeldLine { record: id(row.get_ref(2)?.as_blob()?)?, edit, decision: row.get(1)? });
+            let record = id(row.get_ref(2)?.as_blob()?)?;
+            state.held.push(HeldLine { record, edit, decision: row.get(1)?, code: row.get(3)? });
         }
         let mut statement =
             connection.prepare("select record, replica, counter, content, action from history order by sequence")?;

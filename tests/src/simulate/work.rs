@@ -242,7 +242,9 @@ impl World<'_> {
 
     pub(crate) fn attach(&mut self, phone: usize, pick: u64) -> anyhow::Result<()> {
         let Some((place, order)) = self.order_on(phone, pick)? else { return Ok(()) };
-        let content = format!("photo {} {}", self.number(), self.canary(place)).repeat(40);
+        // One in four needs more than one chunk.
+        let copies = if pick.is_multiple_of(4) { 30_000 } else { 40 };
+        let content = format!("photo {} {}", self.number(), self.canary(place)).repeat(copies);
         let caption = self.canary(place);
         let result = self.phones[phone].device.add_attachment(order, "text/plain", content.as_bytes(), Some(&caption));
         self.tolerate(result).map(drop)

@@ -377,7 +377,12 @@ impl<'s> World<'s> {
         let Some(edited) = self.tolerate(result)? else { return Ok(false) };
         for (number, mut entry) in entries {
             match edited.groups.get(&entry.group) {
-                Some(Landing::Pending | Landing::WillBeHeld) => self.oracle.enter(number, entry),
+                Some(Landing::Pending | Landing::WillBeHeld) => {
+                    if self.oracle.replaces_unsent(&entry) {
+                        self.marks.hit("coalesced");
+                    }
+                    self.oracle.enter(number, entry);
+                }
                 Some(Landing::Proposed(proposal)) => {
                     self.marks.hit("proposal-made");
                     entry.record = *proposal;
