@@ -182,6 +182,8 @@ impl World<'_> {
             }
         }
         self.oracle.restores += 1;
+        // What was sent in the lost time is news to this office.
+        self.phones.iter_mut().for_each(|phone| phone.sent.clear());
         self.office_pages.clear();
         self.site.start()?;
         self.relearn()
