@@ -73,7 +73,7 @@ impl World<'_> {
     }
 
     /// What was only on a phone is gone, and with it what it had replaced there.
-    fn excuse_own(&mut self, lost: BTreeSet<u64>, phone: usize, why: &'static str) {
+    pub(crate) fn excuse_own(&mut self, lost: BTreeSet<u64>, phone: usize, why: &'static str) {
         let name = self.phones[phone].name.clone();
         for number in self.oracle.dominated_by(&lost) {
             if lost.contains(&number) || self.oracle.entries.get(&number).is_some_and(|entry| entry.by == name) {

@@ -344,9 +344,8 @@ impl World<'_> {
             return Ok(());
         }
         let entry = &drawer[pick as usize % drawer.len()];
-        if let Some(number) = super::state::number(&entry.edit.fields) {
-            self.oracle.excuse(number, "its author threw it away");
-        }
+        let thrown = super::state::number(&entry.edit.fields).into_iter().collect();
+        self.excuse_own(thrown, phone, "its author threw it away");
         self.phones[phone].device.discard(entry.id)?;
         self.marks.hit("discarded-by-hand");
         Ok(())
