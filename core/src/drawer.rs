@@ -189,15 +189,25 @@ impl Device {
         })
     }
 
-    /// Throws an edit of the drawer away, because its author decided so.
+    /// Throws an edit of the drawer away, because its author decided so. A photo whose attachment was refused goes with it;
+    /// one whose attachment the office holds is still sent there.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such entry.
     pub fn discard(&self, entry: i64) -> Result<(), Error> {
-        self.change(|work| {
+        let gone = self.change(|work| {
             let entry = store::drawer::one(work.tx, entry)?.ok_or(Error::NotFound)?;
-            work.touched.insert(entry.record);
-            store::drawer::remove(work.tx, entry.id)
-        })
+            let id = entry.record;
+            work.touched.insert(id);
+            store::drawer::remove(work.tx, entry.id)?;
+            let is_needed = entry.state == DrawerState::Held
+                || store::record::theirs(work.tx, id)?.is_some()
+                || !store::pending::of(work.tx, id)?.is_empty()
+                || !store::drawer::of(work.tx, id)?.is_empty()
+                || fieldsync_protocol::planted!("discarded-photo-waits");
+            if is_needed { Ok(None) } else { store::blob::remove(work.tx, id) }
+        })?;
+        self.remove_blob_files(gone.as_slice());
+        Ok(())
     }
 }

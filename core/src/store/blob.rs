@@ -97,7 +97,7 @@ pub(crate) fn next_upload(connection: &Connection, skip: &[RecordId]) -> Result<
          where state = 'waiting' and direction = 'up'
            and not exists (select 1 from pending where record = attachment)
            and (exists (select 1 from record where id = attachment and theirs is not null)
-                or exists (select 1 from drawer where record = attachment and state = 'held'))
+                or not exists (select 1 from drawer where record = attachment and state <> 'held'))
          order by size - offset, made",
     )?;
     for lane in statement.query_map([], lane)? {

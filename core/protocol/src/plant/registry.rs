@@ -33,6 +33,7 @@ pub const PLANTS: &[Plant] = &[
     plant("screen-not-brought-over", "V1", "A form that stood open over a new replica id keeps the old id's entry."),
     plant("photo-done-when-asked", "L1", "A photo counts as sent once the office was asked how much it has."),
     plant("late-photo-stays", "L1", "The photo of late work never leaves the device."),
+    plant("discarded-photo-waits", "L1", "The photo of a refused attachment that was thrown away waits for ever."),
     plant("cursor-before-page", "P1", "A cursor is stored before its page."),
     plant("held-dropped", "D3", "The office says that it holds late work, and forgets it."),
     plant(
