@@ -105,11 +105,17 @@ impl Session {
         let stated = response.header(OFFSET_HEADER).and_then(|offset| offset.trim().parse::<u64>().ok());
         match judge(response, self.challenges) {
             Verdict::Good => {
+                let guess = fieldsync_protocol::planted!("portal-takes-photo").then(|| upload.then.unwrap_or(0));
+                let Some(offset) = stated.or(guess) else {
+                    // The office always says how far it got: this is somebody else on the way, a captive portal.
+                    self.flight = Flight::Upload(upload);
+                    return self.pause_after(response);
+                };
                 self.tries.succeeded();
                 self.challenges = Challenges::default();
                 self.chunk.failed_in_a_row = 0;
                 self.asked_for = Some(lane.attachment);
-                self.stand_at(lane, stated.or(upload.then).unwrap_or(0))
+                self.stand_at(lane, offset)
             }
             Verdict::Introduce => {
                 self.challenges.add();

@@ -32,6 +32,7 @@ pub const PLANTS: &[Plant] = &[
     plant("restamp-drops-pending", "D3", "A store that takes a new replica id drops what it has not pushed."),
     plant("screen-not-brought-over", "V1", "A form that stood open over a new replica id keeps the old id's entry."),
     plant("photo-done-when-asked", "L1", "A photo counts as sent once the office was asked how much it has."),
+    plant("portal-takes-photo", "L1", "Any 200 counts for a photo that arrived, also a captive portal's."),
     plant("late-photo-stays", "L1", "The photo of late work never leaves the device."),
     plant("discarded-photo-waits", "L1", "The photo of a refused attachment that was thrown away waits for ever."),
     plant("cursor-before-page", "P1", "A cursor is stored before its page."),
