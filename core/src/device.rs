@@ -158,11 +158,7 @@ impl Device {
                 blobs: store::blob::waiting(connection)?,
                 offers: store::offer::count(connection)?,
                 damaged: store::repair::damaged_count(connection)?,
-                conflicts: connection.query_row(
-                    "select coalesce(sum(conflicts), 0) from record where conflicts > 0",
-                    [],
-                    |row| row.get(0),
-                )?,
+                conflicts: store::record::conflict_count(connection)?,
                 last_contact_ms: meta::get(connection, meta::CONTACT_MS)?,
                 clock_offset_ms: meta::get(connection, meta::OFFSET_MS)?,
                 fingerprint: meta::get(connection, meta::FINGERPRINT)?.unwrap_or_default(),

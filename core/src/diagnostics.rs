@@ -159,7 +159,7 @@ impl Device {
             drawer_codes,
             blobs: store::blob::waiting(connection)?,
             offers: store::offer::count(connection)?,
-            conflicts: count("select coalesce(sum(conflicts), 0) from record where conflicts > 0")?,
+            conflicts: store::record::conflict_count(connection)?,
             asked: store::asked::count(connection)?,
             replica_changes: count("select count(*) from restamp")?,
             fingerprint: format!("{} {}", shortened(&sums.own), shortened(&sums.shared)),

@@ -230,6 +230,18 @@ pub enum Outcome {
     Wanted,
 }
 
+impl Outcome {
+    /// Whether it tells how the record stands. The page of the same answer then leaves the record out, and the device
+    /// counts it as named.
+    pub fn is_told(&self) -> bool {
+        match self {
+            Self::Accepted { apart, .. } => !apart,
+            Self::Refused { theirs, .. } => theirs.is_some(),
+            Self::Held { .. } | Self::Wanted => false,
+        }
+    }
+}
+
 /// One refused edit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -269,6 +269,13 @@ pub(crate) fn in_conflict(connection: &Connection) -> Result<Vec<Record>, Error>
     records(bodies)
 }
 
+/// How many groups a person must decide.
+pub(crate) fn conflict_count(connection: &Connection) -> Result<u32, Error> {
+    let mut statement =
+        connection.prepare_cached("select coalesce(sum(conflicts), 0) from record where conflicts > 0")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
 /// *Theirs*; `None` when the office never delivered the record.
 pub(crate) fn theirs(connection: &Connection, id: RecordId) -> Result<Option<Theirs>, Error> {
     let row = connection

@@ -136,13 +136,11 @@ impl Session {
 
     /// Takes note of a good answer: what was sent got through, or, if nothing was sent, what failed before it is to blame.
     pub(super) fn got_through(&mut self, sent: &Sent) -> Result<(), Error> {
-        self.hunt.failures = 0;
+        (self.hunt.failures, self.hunt.in_a_row) = (0, 0);
         if !std::mem::take(&mut self.hunt.is_probing) {
-            self.hunt.in_a_row = 0;
             return Ok(());
         }
         debug_assert!(sent.load().is_empty(), "a probe pushes nothing");
-        self.hunt.in_a_row = 0;
         match self.hunt.suspect.take() {
             Some(Suspect::Record(id)) => {
                 self.hunt.found += 1;

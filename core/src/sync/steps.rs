@@ -273,7 +273,7 @@ impl Answered<'_> {
         let answer = self.answer;
         let delivered = answer.delivered.iter().map(|delivery| &delivery.record.id);
         // What an outcome told the page leaves out.
-        let told = answer.outcomes.iter().filter(|(_, outcome)| is_told(outcome)).map(|(id, _)| id);
+        let told = answer.outcomes.iter().filter(|(_, outcome)| outcome.is_told()).map(|(id, _)| id);
         pull::name(work, delivered.chain(&answer.left).chain(told))?;
         taken.ahead.clear();
         taken.page = Page::Applied;
@@ -326,15 +326,6 @@ impl Step {
             self,
             Self::Offer(_) | Self::Outcome(_) | Self::Erased(_) | Self::Delivery(_) | Self::Left(_) | Self::Unnamed
         )
-    }
-}
-
-/// Whether an outcome tells how the record stands, so that the page does not.
-fn is_told(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Accepted { apart, .. } => !apart,
-        Outcome::Refused { theirs, .. } => theirs.is_some(),
-        Outcome::Held { .. } | Outcome::Wanted => false,
     }
 }
 

@@ -155,12 +155,7 @@ pub(super) fn rights(txn: &mut dyn Txn, device: &Device) -> Result<u64, StoreErr
 
 /// Records whose state the device learns from this very answer's outcomes; delivering them again would be an echo.
 fn answered(answer: &ExchangeAnswer) -> BTreeSet<RecordId> {
-    let is_told = |outcome: &Outcome| match outcome {
-        Outcome::Accepted { apart, .. } => !apart,
-        Outcome::Refused { theirs, .. } => theirs.is_some(),
-        Outcome::Held { .. } | Outcome::Wanted => false,
-    };
-    answer.outcomes.iter().filter(|(_, outcome)| is_told(outcome)).map(|(id, _)| *id).collect()
+    answer.outcomes.iter().filter(|(_, outcome)| outcome.is_told()).map(|(id, _)| *id).collect()
 }
 
 struct Page<'a> {
