@@ -9,6 +9,7 @@ Nothing but Python's own library is needed.
 import asyncio
 import hashlib
 import json
+import random
 import sys
 import tempfile
 import threading
@@ -20,6 +21,7 @@ sys.path.insert(0, str(BUILT))
 
 import fieldsync as fs  # noqa: E402
 from office import Office  # noqa: E402
+from wire import Wire  # noqa: E402
 
 DAY_MS = 86_400_000
 STROKES = [fs.Stroke(points=[fs.StrokePoint(x=100 + 9 * i, y=200 - i, time_ms=16 * i, pressure=500) for i in range(40)])]
@@ -258,6 +260,41 @@ class Smoke(unittest.TestCase):
         open_job = next(job for job in jobs if job.problem == "tooth lost")
         self.assertEqual(open_job.status, fs.JobStatus.IN_PROGRESS)
         self.assertEqual([note.text for note in phone.job(open_job.id).notes], ["閘門密碼 4711"])
+
+    def test_what_does_not_get_through_is_named_with_what_helps(self):
+        anna = self.office.technician("Anna Berg")
+        order = self.office.order("pump leaks", anna)
+        wire = Wire(self.office.url)
+        self.addCleanup(wire.close)
+        phone = self.phone()
+        run(phone.enrol(wire.url, self.office.cli("enrol", str(anna), "--code-only"), "phone"))
+        self.sync(phone)
+
+        wire.too_large = 4_000
+        long = phone.add_note(order, random.Random(7).randbytes(3_900).hex())
+        phone.add_note(order, "short")
+        receipt = run(phone.sync())
+        self.assertTrue(receipt.ended.is_COMPLETE(), receipt.text)
+        self.assertEqual((receipt.accepted, receipt.still_here, receipt.undecided), (1, 1, []))
+        stuck = phone.stuck()
+        self.assertEqual((receipt.stuck, phone.status().stuck), (stuck, 1))
+        self.assertEqual((stuck[0].record, stuck[0].kind, stuck[0].entries), (long, "note", 1))
+        self.assertEqual(stuck[0].code, "too_large_on_the_way")
+        self.assertIn("of this size", stuck[0].reason)
+        self.assertIn("another network", stuck[0].remedy)
+        self.assertGreater(stuck[0].since_ms, 1_700_000_000_000)
+        wire.too_large = None
+        self.sync(phone)
+        self.assertEqual((phone.stuck(), phone.status().is_drained), ([], True))
+
+        wire.swallows = True
+        note = phone.add_note(order, "sent, and nobody knows")
+        receipt = run(phone.sync())
+        self.assertTrue(receipt.ended.is_OFFLINE(), receipt.text)
+        self.assertEqual([(entry.record, entry.kind) for entry in receipt.undecided], [(note, "note")])
+        wire.swallows = False
+        receipt = self.sync(phone)
+        self.assertEqual((receipt.undecided, receipt.still_here, receipt.started_over), ([], 0, False))
 
     def test_what_goes_wrong_is_typed_and_the_process_lives(self):
         phone = self.phone()

@@ -194,6 +194,8 @@ pub struct DeviceStatus {
     pub refused: u32,
     /// Entries in the drawer that are at the office, not accepted.
     pub held: u32,
+    /// Records that do not get through to the office; see `stuck`.
+    pub stuck: u32,
     /// Photos and files still only here.
     pub photos: u32,
     /// Records being offered back to an office that lost them.
@@ -222,6 +224,7 @@ impl From<fieldsync::DeviceStatus> for DeviceStatus {
             pending: status.pending,
             refused: status.refused,
             held: status.held,
+            stuck: status.stuck,
             photos: status.blobs,
             offers: status.offers,
             conflicts: status.conflicts,

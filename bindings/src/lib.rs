@@ -32,6 +32,7 @@ mod profiles;
 mod runtime;
 mod salvage;
 mod search;
+mod stuck;
 mod support;
 mod sync;
 #[cfg(test)]
@@ -65,8 +66,11 @@ pub use profiles::{Profile, Profiles, Unsent};
 pub use runtime::CancelHandle;
 pub use salvage::{Salvaged, SetAside};
 pub use search::{Correction, Found, Hit, SnippetPart};
+pub use stuck::StuckRecord;
 pub use support::{CheckReport, DamagedEdit, Diagnostics};
-pub use sync::{Ended, Merged, NeedsPerson, NotAccepted, SyncObserver, SyncPhase, SyncProgress, SyncReceipt};
+pub use sync::{
+    Ended, Merged, NeedsPerson, NotAccepted, SyncObserver, SyncPhase, SyncProgress, SyncReceipt, Undecided,
+};
 pub use values::{Activity, Attribution, Author, Charge, Field, Outcome, Priority, TextField, VisitStep};
 pub use work::{
     KnownOrNew, NewAsset, NewCustomer, NewOrder, NewSite, OpenedOrder, ParameterChange, PartEntry, ReportEntry,

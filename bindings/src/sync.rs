@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::device::Device;
 use crate::error::{CallbackError, FieldsyncError};
 use crate::runtime::{CancelHandle, cancel_of};
+use crate::stuck::StuckRecord;
 
 /// Is told how far a sync has got.
 #[uniffi::export(with_foreign)]
@@ -147,6 +148,10 @@ pub struct SyncReceipt {
     pub bundles_failed: u32,
     /// Entries that are still only here.
     pub still_here: u32,
+    /// Of these, the ones that were sent and not answered: the office may have them or not, and the next sync will tell.
+    pub undecided: Vec<Undecided>,
+    /// Records of these that do not get through, with what happens to them and what helps.
+    pub stuck: Vec<StuckRecord>,
     /// Photos and files that are still only here.
     pub photos_here: u32,
     /// Bytes sent, before encryption.
@@ -161,6 +166,9 @@ pub struct SyncReceipt {
     pub damaged: u32,
     /// Records of this device that were erased for privacy.
     pub erased: u32,
+    /// Whether this device had been away for too long and started over: what only it had was handed over first, then
+    /// everything was fetched anew.
+    pub started_over: bool,
     /// Whether both sides hold the same, by fingerprint; none when the sync did not get that far.
     pub agrees: Option<bool>,
     /// The receipt in words, for a screen or for support: a line each, no ids, no content.
@@ -183,6 +191,17 @@ pub struct Merged {
 /// A group in which a person must decide.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct NeedsPerson {
+    /// The record.
+    pub record: Uuid,
+    /// Its kind.
+    pub kind: String,
+    /// The group.
+    pub group: String,
+}
+
+/// An entry that was sent and not answered.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Undecided {
     /// The record.
     pub record: Uuid,
     /// Its kind.
@@ -232,6 +251,11 @@ impl From<Receipt> for SyncReceipt {
             kind: needs.kind,
             group: needs.group,
         };
+        let undecided = |entry: fieldsync::sync::Undecided| Undecided {
+            record: entry.record.0,
+            kind: entry.kind,
+            group: entry.group,
+        };
         Self {
             ended: receipt.ended.into(),
             sent: receipt.sent,
@@ -249,6 +273,8 @@ impl From<Receipt> for SyncReceipt {
             bundles_sent: receipt.bundles_sent,
             bundles_failed: receipt.bundles_failed,
             still_here: receipt.still_here,
+            undecided: receipt.undecided.into_iter().map(undecided).collect(),
+            stuck: receipt.stuck.into_iter().map(StuckRecord::from).collect(),
             photos_here: receipt.blobs_here,
             bytes_up: signed(receipt.bytes_up),
             bytes_down: signed(receipt.bytes_down),
@@ -256,6 +282,7 @@ impl From<Receipt> for SyncReceipt {
             repeats: receipt.repeats,
             damaged: receipt.damaged,
             erased: receipt.erased,
+            started_over: receipt.started_over,
             agrees: receipt.agrees,
             text,
         }

@@ -485,3 +485,19 @@ fn what_an_app_hands_back_wrongly_is_an_entry_to_fix() {
     device.write_report(order, entry(&seen, "", None)).unwrap();
     assert_eq!(device.job(order).unwrap().reports[0].cause, None, "an empty text clears");
 }
+
+#[test]
+fn a_receipt_says_that_the_device_started_over_and_what_nobody_answered() {
+    let entry = fieldsync::sync::Undecided {
+        record: fieldsync::RecordId(Uuid::from_bytes([7; 16])),
+        kind: "note".into(),
+        group: "content".into(),
+    };
+    let receipt = fieldsync::Receipt { started_over: true, undecided: vec![entry], ..Default::default() };
+
+    let receipt = SyncReceipt::from(receipt);
+
+    let undecided = Undecided { record: Uuid::from_bytes([7; 16]), kind: "note".into(), group: "content".into() };
+    assert_eq!((receipt.started_over, receipt.undecided), (true, vec![undecided]));
+    assert!(receipt.text.contains("started over") && receipt.text.contains("undecided"), "{}", receipt.text);
+}

@@ -38,6 +38,7 @@ extension TheEngine {
             proxy.holdAnswers()
             let (result, took) = try await cancelled(Task { try await device.sync() })
             #expect(try result.get().ended == .cancelled)
+            #expect(try result.get().undecided.map(\.kind) == ["note"], "the office has it, the phone cannot know")
             figure("from cancel to the end of a sync that waits", took.milliseconds, "ms")
 
             // A loop over a sync, left by its task.
@@ -53,6 +54,8 @@ extension TheEngine {
                 do { receipt = try await device.sync() } catch FieldsyncError.TryLater(code: "busy", _, _) { await Task.yield() }
             }
             #expect(receipt?.ended == .complete && receipt?.agrees == true)
+            #expect(receipt?.undecided == [] && receipt?.startedOver == false)
+            #expect(try device.stuck().isEmpty && receipt?.stuck == [])
             #expect(try device.job(order: order).notes.count == 1)
         }
 

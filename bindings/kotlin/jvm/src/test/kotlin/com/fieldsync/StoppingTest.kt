@@ -1,6 +1,8 @@
 package com.fieldsync
 
+import com.fieldsync.core.CancelHandle
 import com.fieldsync.core.FieldsyncException
+import com.fieldsync.core.Undecided
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
@@ -10,6 +12,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -49,6 +52,26 @@ class StoppingTest {
             assertEquals(sent, wire.requestCount)
             // And the device goes on where it stood: one exchange with the same push, then at most one for what came.
             assertEquals(0u, phone.syncWhole().stillHere)
+        }
+
+    @Test
+    fun `the receipt of a sync that was stopped names what was sent and not answered`() =
+        onAWire { _, wire, phone ->
+            wire.holdAnswers()
+            val handle = CancelHandle()
+            val syncing = CoroutineScope(Dispatchers.Default).async { phone.device.sync(handle) }
+            wire.awaitHeldAnswer()
+
+            handle.cancel()
+
+            val receipt = syncing.await()
+            assertEquals(listOf("note"), receipt.undecided.map { it.kind }, receipt.text)
+            wire.passAnswers()
+            val next = phone.syncWhole()
+            assertEquals(emptyList<Undecided>(), next.undecided)
+            assertFalse(next.startedOver)
+            assertEquals(next.stuck, phone.device.stuck())
+            assertEquals(0u, phone.device.status().stuck)
         }
 
     @Test
