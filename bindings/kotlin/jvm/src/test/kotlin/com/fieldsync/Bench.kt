@@ -17,8 +17,6 @@ import java.util.UUID
 
 /** The figures of docs/PERFORMANCE.md that are measured from Kotlin: `./check figures`. */
 object Bench {
-    private const val MOST_EDITS = 200
-
     @JvmStatic
     fun main(arguments: Array<String>): Unit =
         runBlocking {
@@ -112,7 +110,7 @@ object Bench {
         folder.toFile().deleteRecursively()
     }
 
-    /** How long reads and edits took while [isRunning]; at most [MOST_EDITS] edits, or the sync would have more and more to send. */
+    /** How long reads and edits took while [isRunning]. */
     fun waits(
         device: Device,
         isRunning: () -> Boolean,
@@ -129,7 +127,6 @@ object Bench {
                         .firstOrNull()
                         ?.id ?: order
                 }
-            if (edits.size == MOST_EDITS) continue
             order?.let { edits += timed { device.addNote(it, "while it syncs") } }
         }
         return reads to edits
