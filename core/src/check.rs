@@ -6,14 +6,14 @@
 //! can read goes at once, so that it stands in nothing's way. A damaged own entry is not sent: it is set aside and shown,
 //! for its author to enter it again.
 
-use fieldsync_protocol::compare::Side;
-use fieldsync_protocol::exchange::Fingerprint;
+use std::collections::BTreeSet;
+
 use fieldsync_protocol::{Edit, Fields, Hash, Record, RecordId, encode};
-use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::device::Device;
 use crate::error::Error;
+use crate::store;
 use crate::store::record::Work;
 use crate::store::repair::{self, Entry, Row};
 
@@ -60,12 +60,12 @@ pub struct Damaged {
 
 impl Device {
     /// Looks at every copy, every own entry and the sums over them; sets aside what is damaged and remembers what to ask
-    /// for whole. Reads all of it once; no network.
+    /// for whole. Reads all of it once; no network. Whoever enters something meanwhile does not wait for it.
     ///
     /// # Errors
     /// When the store cannot be used. Damage in a row is no error; it is in the report.
     pub fn check(&self) -> Result<CheckReport, Error> {
-        Ok(look_round(self, None, true)?.report)
+        examine(self)
     }
 
     /// Own entries that were set aside because they are not what was entered, oldest first. They were sent to nobody.
@@ -104,140 +104,155 @@ pub(crate) struct Looked {
     pub(crate) next: Option<RecordId>,
 }
 
-/// Looks at all own entries, and at the copies after `after`: all of them when `is_full`, otherwise some. Mends what it
-/// can.
-pub(crate) fn look_round(device: &Device, after: Option<RecordId>, is_full: bool) -> Result<Looked, Error> {
-    let limit = if is_full { u64::MAX } else { ROWS_A_SYNC };
-    let seen = device.read(|connection| look(connection, after, limit))?;
-    if seen.is_sound() && !is_full {
-        return Ok(seen.result());
+/// Looks at all own entries, and at some of the copies after `after`. Mends what it can.
+pub(crate) fn look_round(device: &Device, after: Option<RecordId>) -> Result<Looked, Error> {
+    let mut looked = Looked::default();
+    let mut found = look_at_entries(device, &mut looked.report)?;
+    looked.next = look(device, after, &mut looked.report, &mut found)?;
+    mend(device, &found, &mut looked.report)?;
+    tell(&looked.report);
+    Ok(looked)
+}
+
+/// Looks at everything, mends, and makes the sums those of the copies. It reads beside whoever writes, one slice after the
+/// other, and mends in short transactions: who enters something meanwhile never waits for it.
+pub(crate) fn examine(device: &Device) -> Result<CheckReport, Error> {
+    let _one = device.lock_examination();
+    let mut report = CheckReport::default();
+    let mut found = look_at_entries(device, &mut report)?;
+    let mut after = look(device, None, &mut report, &mut found)?;
+    while after.is_some() {
+        after = look(device, after, &mut report, &mut found)?;
     }
+    mend(device, &found, &mut report)?;
+    report.sums_were_wrong = recount(device)?;
+    tell(&report);
+    Ok(report)
+}
+
+fn tell(report: &CheckReport) {
+    if !report.is_sound() {
+        let (records, edits) = (report.damaged_records.len(), report.damaged_edits);
+        tracing::error!(records, edits, sums = report.sums_were_wrong, "stored rows were damaged");
+    }
+}
+
+/// How stored bytes stand to the checksum beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Sound,
+    /// From before there were checksums, and readable: this is to be its checksum.
+    Unmarked(Hash),
+    Damaged,
+}
+
+fn state(body: &[u8], check: Option<Hash>, is_readable: impl FnOnce() -> bool) -> State {
+    let found = Hash::blake3(body);
+    match check {
+        Some(check) if check == found => State::Sound,
+        None if is_readable() => State::Unmarked(found),
+        _ => State::Damaged,
+    }
+}
+
+impl Row {
+    fn state(&self) -> State {
+        state(&self.body, self.check, || self.is_readable())
+    }
+
+    fn is_readable(&self) -> bool {
+        encode::from_cbor::<Record>(&self.body).is_ok_and(|record| record.id == self.id && record.kind == self.kind)
+    }
+}
+
+impl Entry {
+    fn state(&self) -> State {
+        state(&self.body, self.check, || encode::from_cbor::<Edit>(&self.body).is_ok())
+    }
+}
+
+/// Looks at every own entry; the records of those that are not as they should be.
+fn look_at_entries(device: &Device, report: &mut CheckReport) -> Result<BTreeSet<RecordId>, Error> {
+    let entries = device.read(repair::entries)?;
+    report.pending += entries.len() as u64;
+    Ok(entries.iter().filter(|entry| entry.state() != State::Sound).map(|entry| entry.record).collect())
+}
+
+/// Looks at one slice of the copies; the last of them, when there may be more.
+fn look(
+    device: &Device,
+    after: Option<RecordId>,
+    report: &mut CheckReport,
+    found: &mut BTreeSet<RecordId>,
+) -> Result<Option<RecordId>, Error> {
+    let rows = device.read(|connection| repair::rows(connection, after, ROWS_A_SYNC))?;
+    report.records += rows.len() as u64;
+    found.extend(rows.iter().filter(|row| row.state() != State::Sound).map(|row| row.id));
+    Ok(rows.last().filter(|_| rows.len() as u64 == ROWS_A_SYNC).map(|row| row.id))
+}
+
+/// Mends these records in short transactions.
+fn mend(device: &Device, found: &BTreeSet<RecordId>, report: &mut CheckReport) -> Result<(), Error> {
     let now_ms = device.now_ms();
-    device.change(|work| {
-        // Looked at again under the lock: what was found may have been replaced meanwhile.
-        let seen = look(work.tx, after, limit)?;
-        let mut result = seen.result();
-        mend(work, &seen, now_ms)?;
-        if is_full {
-            result.report.sums_were_wrong = recount(work)?;
-        }
-        if !result.report.is_sound() {
-            let (records, edits) = (result.report.damaged_records.len(), result.report.damaged_edits);
-            tracing::error!(records, edits, sums = result.report.sums_were_wrong, "stored rows were damaged");
-        }
-        Ok(result)
-    })
-}
-
-/// What was seen.
-#[derive(Default)]
-struct Seen {
-    records: u64,
-    pending: u64,
-    next: Option<RecordId>,
-    damaged: Vec<Row>,
-    /// Edits with what the record's kind is.
-    edits: Vec<(Entry, String)>,
-    unmarked: Vec<(RecordId, Hash)>,
-    unmarked_edits: Vec<(Entry, Hash)>,
-}
-
-impl Seen {
-    fn is_sound(&self) -> bool {
-        self.damaged.is_empty() && self.edits.is_empty() && self.unmarked.is_empty() && self.unmarked_edits.is_empty()
-    }
-
-    fn result(&self) -> Looked {
-        let report = CheckReport {
-            records: self.records,
-            pending: self.pending,
-            damaged_records: self.damaged.iter().map(|row| row.id).collect(),
-            damaged_edits: u32::try_from(self.edits.len()).unwrap_or(u32::MAX),
-            sums_were_wrong: false,
-        };
-        Looked { report, next: self.next }
-    }
-}
-
-fn look(connection: &Connection, after: Option<RecordId>, limit: u64) -> Result<Seen, Error> {
-    let mut seen = Seen::default();
-    let rows = repair::rows(connection, after, limit)?;
-    seen.next = rows.last().filter(|_| rows.len() as u64 == limit).map(|row| row.id);
-    for row in rows {
-        seen.records += 1;
-        let found = Hash::blake3(&row.body);
-        match row.check {
-            Some(check) if check == found => {}
-            None if is_readable(&row) => seen.unmarked.push((row.id, found)),
-            _ => seen.damaged.push(row),
-        }
-    }
-    for entry in repair::entries(connection)? {
-        seen.pending += 1;
-        let found = Hash::blake3(&entry.body);
-        match entry.check {
-            Some(check) if check == found => {}
-            None if encode::from_cbor::<Edit>(&entry.body).is_ok() => seen.unmarked_edits.push((entry, found)),
-            _ => {
-                let kind = crate::store::record::kind_of(connection, entry.record)?;
-                seen.edits.push((entry, kind.unwrap_or_default()));
+    let mut left = found.iter().copied().peekable();
+    while left.peek().is_some() {
+        device.change(|work| {
+            let mut mended = 0;
+            while let Some(id) = left.next_if(|_| !device.is_step_over(mended)) {
+                mend_record(work, id, now_ms, report)?;
+                mended += 1;
             }
-        }
-    }
-    Ok(seen)
-}
-
-fn is_readable(row: &Row) -> bool {
-    encode::from_cbor::<Record>(&row.body).is_ok_and(|record| record.id == row.id && record.kind == row.kind)
-}
-
-fn mend(work: &mut Work<'_>, seen: &Seen, now_ms: i64) -> Result<(), Error> {
-    for (id, check) in &seen.unmarked {
-        repair::mark(work.tx, *id, check)?;
-    }
-    for (entry, check) in &seen.unmarked_edits {
-        repair::mark_entry(work.tx, entry, check)?;
-    }
-    // Own entries first: what is shown is computed from them, and none that cannot be read may be left by then.
-    for (entry, kind) in &seen.edits {
-        repair::set_aside(work.tx, entry, kind, now_ms)?;
-        crate::store::pending::remove(work.tx, entry.record, entry.dot)?;
-    }
-    for row in &seen.damaged {
-        repair::want(work.tx, row.id)?;
-        if !is_readable(row) {
-            work.drop_theirs(row.id)?;
-        }
-    }
-    for (entry, _) in &seen.edits {
-        work.recompute(entry.record)?;
+            Ok(())
+        })?;
     }
     Ok(())
 }
 
-/// Makes the sums those of the copies; whether they were not.
-pub(crate) fn recount(work: &mut Work<'_>) -> Result<bool, Error> {
-    let mut sums = Fingerprint::default();
-    for row in repair::rows(work.tx, None, u64::MAX)? {
-        if !row.is_leaving {
-            let check = row.check.unwrap_or_else(|| Hash::blake3(&row.body));
-            match repair::side(&row.kind) {
-                Side::Own => sums.own.add(&check),
-                Side::Shared => sums.shared.add(&check),
+/// Mends one record. What was seen of it may have been replaced since: it is looked at again.
+fn mend_record(work: &mut Work<'_>, id: RecordId, now_ms: i64, report: &mut CheckReport) -> Result<(), Error> {
+    // Own entries first: what is shown is computed from them, and none that cannot be read may be left by then.
+    let mut is_any_entry = false;
+    for entry in repair::entries_of(work.tx, id)? {
+        match entry.state() {
+            State::Sound => {}
+            State::Unmarked(check) => repair::mark_entry(work.tx, &entry, &check)?,
+            State::Damaged => {
+                let kind = store::record::kind_of(work.tx, id)?.unwrap_or_default();
+                repair::set_aside(work.tx, &entry, &kind, now_ms)?;
+                store::pending::remove(work.tx, id, entry.dot)?;
+                report.damaged_edits += 1;
+                is_any_entry = true;
             }
         }
     }
-    let kept = work.fingerprint()?;
-    let was_wrong = *kept != sums;
-    *kept = sums;
-    Ok(was_wrong)
+    if let Some(row) = repair::row(work.tx, id)? {
+        match row.state() {
+            State::Sound => {}
+            State::Unmarked(check) => repair::mark(work.tx, id, &check)?,
+            State::Damaged => {
+                report.damaged_records.push(id);
+                repair::want(work.tx, id)?;
+                if !row.is_readable() {
+                    work.drop_theirs(id)?;
+                }
+            }
+        }
+    }
+    if is_any_entry { work.recompute(id) } else { Ok(()) }
 }
 
-/// Looks at everything within a transaction that is under way, mends, and counts again.
-pub(crate) fn examine(work: &mut Work<'_>, now_ms: i64) -> Result<CheckReport, Error> {
-    let seen = look(work.tx, None, u64::MAX)?;
-    let mut report = seen.result().report;
-    mend(work, &seen, now_ms)?;
-    report.sums_were_wrong = recount(work)?;
-    Ok(report)
+/// Makes the sums those of the copies; whether they were not. They are counted beside whoever writes: every change since
+/// moved the sums as it moved the copies, so that what is wrong with them is still exactly what was seen.
+fn recount(device: &Device) -> Result<bool, Error> {
+    let (kept, counted) = device.read(repair::sums)?;
+    if kept == counted {
+        return Ok(false);
+    }
+    device.change(|work| {
+        let sums = work.fingerprint()?;
+        sums.own.correct(&kept.own, &counted.own);
+        sums.shared.correct(&kept.shared, &counted.shared);
+        Ok(())
+    })?;
+    Ok(true)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use fieldsync_protocol::exchange::{Fingerprint, Holding};
 use fieldsync_protocol::{DeviceId, Hash, PersonId, RecordId, ReplicaId};
@@ -46,7 +46,13 @@ pub(crate) struct Inner {
     is_syncing: AtomicBool,
     /// Something stored could not be read: the next sync looks at everything.
     is_suspect: AtomicBool,
+    /// Held while the whole store is looked at; never waited for inside a transaction.
+    examination: Mutex<()>,
 }
+
+/// So large a part of a transaction's records is taken also when somebody waits: whoever never stops entering must not
+/// make a page of five hundred records five hundred transactions.
+const LEAST_PART: usize = 4;
 
 impl Device {
     /// Opens the device in the folder of `config`, making it when there is none.
@@ -79,6 +85,7 @@ impl Device {
             store,
             is_syncing: AtomicBool::new(false),
             is_suspect: AtomicBool::new(false),
+            examination: Mutex::default(),
         };
         let device = Self { inner: Arc::new(inner) };
         let next = match device.begin(held.as_ref().map(Option::as_deref), anchor::Turn::Yes) {
@@ -265,6 +272,17 @@ impl Device {
     /// Records that one transaction of a sync may change.
     pub(crate) fn step_records(&self) -> usize {
         self.inner.config.step_records.max(1)
+    }
+
+    /// Whether a transaction of a sync that changed so many records ends here.
+    pub(crate) fn is_step_over(&self, records: usize) -> bool {
+        let most = self.step_records();
+        records >= most || records >= most.div_ceil(LEAST_PART) && self.is_awaited()
+    }
+
+    /// Waits until no other thread looks at the whole store: the same wrong sums must not be corrected twice.
+    pub(crate) fn lock_examination(&self) -> MutexGuard<'_, ()> {
+        self.inner.examination.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn push_records(&self) -> usize {

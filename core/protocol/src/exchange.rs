@@ -374,13 +374,7 @@ impl SetHash {
         if crate::planted!("xor-fingerprint") {
             return self.flip(member, 1);
         }
-        let mut carry = 0;
-        for (sum, byte) in self.sum.0.iter_mut().zip(member.0) {
-            let total = u16::from(*sum) + u16::from(byte) + carry;
-            *sum = total as u8;
-            carry = total >> 8;
-        }
-        self.count = self.count.wrapping_add(1);
+        self.plus(member, 1);
     }
 
     /// Takes a member out again.
@@ -388,13 +382,34 @@ impl SetHash {
         if crate::planted!("xor-fingerprint") {
             return self.flip(member, u64::MAX);
         }
+        self.minus(member, 1);
+    }
+
+    /// Goes the same way as from `from` to `to`: what was counted wrongly in `from` is corrected, and whatever was added or
+    /// taken out since stays so.
+    pub fn correct(&mut self, from: &Self, to: &Self) {
+        self.plus(&to.sum, to.count);
+        self.minus(&from.sum, from.count);
+    }
+
+    fn plus(&mut self, sum: &Hash, count: u64) {
+        let mut carry = 0;
+        for (sum, byte) in self.sum.0.iter_mut().zip(sum.0) {
+            let total = u16::from(*sum) + u16::from(byte) + carry;
+            *sum = total as u8;
+            carry = total >> 8;
+        }
+        self.count = self.count.wrapping_add(count);
+    }
+
+    fn minus(&mut self, sum: &Hash, count: u64) {
         let mut borrow = 0;
-        for (sum, byte) in self.sum.0.iter_mut().zip(member.0) {
+        for (sum, byte) in self.sum.0.iter_mut().zip(sum.0) {
             let total = i16::from(*sum) - i16::from(byte) - borrow;
             *sum = total as u8;
             borrow = i16::from(total < 0);
         }
-        self.count = self.count.wrapping_sub(1);
+        self.count = self.count.wrapping_sub(count);
     }
 
     /// What the planted bug does instead.
@@ -443,5 +458,20 @@ mod tests {
         two.add(&a);
         two.add(&a);
         assert_ne!(two, SetHash::default(), "a member twice must not cancel out");
+    }
+
+    #[test]
+    fn a_correction_keeps_what_was_added_and_taken_out_since_it_was_counted() {
+        let set = |members: &[&[u8]]| {
+            let mut set = SetHash::default();
+            members.iter().for_each(|member| set.add(&Hash::blake3(member)));
+            set
+        };
+        let (kept, counted) = (set(&[b"a", b"gone"]), set(&[b"a", b"lost", b"old"]));
+        let mut now = kept;
+        now.add(&Hash::blake3(b"new"));
+        now.remove(&Hash::blake3(b"a"));
+        now.correct(&kept, &counted);
+        assert_eq!(now, set(&[b"lost", b"old", b"new"]));
     }
 }

@@ -1,12 +1,13 @@
 //! What is to be asked for whole, and own entries that were set aside because they are not what was entered.
 
 use fieldsync_protocol::compare::Side;
+use fieldsync_protocol::exchange::Fingerprint;
 use fieldsync_protocol::kinds::{self, Reach};
 use fieldsync_protocol::version::Dot;
 use fieldsync_protocol::{Hash, RecordId, ReplicaId};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::record;
+use super::{meta, record};
 use crate::error::Error;
 
 /// Remembers to ask for a record whole.
@@ -53,26 +54,56 @@ pub(crate) struct Row {
     pub(crate) body: Vec<u8>,
     /// `None` for a row from before there were checksums.
     pub(crate) check: Option<Hash>,
-    pub(crate) is_leaving: bool,
+}
+
+impl Row {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: record::id(row, 0)?,
+            kind: row.get(1)?,
+            body: row.get(2)?,
+            check: row.get::<_, Option<[u8; 32]>>(3)?.map(Hash),
+        })
+    }
 }
 
 /// At most `limit` rows of *theirs* after an id, in order of id.
 pub(crate) fn rows(connection: &Connection, after: Option<RecordId>, limit: u64) -> Result<Vec<Row>, Error> {
     let mut statement = connection.prepare_cached(
-        "select id, kind, theirs, check_hash, leaving from record
-         where theirs is not null and id > ?1 order by id limit ?2",
+        "select id, kind, theirs, check_hash from record where theirs is not null and id > ?1 order by id limit ?2",
     )?;
     let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_bytes());
-    let rows = statement.query_map(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-        Ok(Row {
-            id: record::id(row, 0)?,
-            kind: row.get(1)?,
-            body: row.get(2)?,
-            check: row.get::<_, Option<[u8; 32]>>(3)?.map(Hash),
-            is_leaving: row.get(4)?,
-        })
-    })?;
+    let rows = statement.query_map(params![after, i64::try_from(limit).unwrap_or(i64::MAX)], Row::read)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The row of *theirs* of one record.
+pub(crate) fn row(connection: &Connection, id: RecordId) -> Result<Option<Row>, Error> {
+    let sql = "select id, kind, theirs, check_hash from record where id = ?1 and theirs is not null";
+    Ok(connection.prepare_cached(sql)?.query_row([id.as_bytes()], Row::read).optional()?)
+}
+
+/// The sums that are kept, and those of the copies, at one moment. Reads every row's checksum, hardly any row's content.
+pub(crate) fn sums(connection: &Connection) -> Result<(Fingerprint, Fingerprint), Error> {
+    let kept = meta::get(connection, meta::FINGERPRINT)?.unwrap_or_default();
+    let mut counted = Fingerprint::default();
+    let mut statement = connection.prepare_cached(
+        "select kind, check_hash, iif(check_hash is null, theirs, null) from record
+         where theirs is not null and leaving = 0",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let check = row.get::<_, Option<[u8; 32]>>(1)?.map(Hash);
+        let check = match check {
+            Some(check) => check,
+            None => Hash::blake3(&row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default()),
+        };
+        match side(&row.get::<_, String>(0)?) {
+            Side::Own => counted.own.add(&check),
+            Side::Shared => counted.shared.add(&check),
+        }
+    }
+    Ok((kept, counted))
 }
 
 /// Gives a row from before its checksum.
@@ -117,19 +148,31 @@ pub(crate) struct Entry {
     pub(crate) check: Option<Hash>,
 }
 
-/// Every pending edit, unread.
-pub(crate) fn entries(connection: &Connection) -> Result<Vec<Entry>, Error> {
-    let mut statement =
-        connection.prepare_cached("select record, replica, counter, edit, check_hash from pending order by made")?;
-    let rows = statement.query_map([], |row| {
+impl Entry {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         let counter: i64 = row.get(2)?;
-        Ok(Entry {
+        Ok(Self {
             record: record::id(row, 0)?,
             dot: Dot { replica: ReplicaId(row.get(1)?), counter: u64::try_from(counter).unwrap_or(0) },
             body: row.get(3)?,
             check: row.get::<_, Option<[u8; 32]>>(4)?.map(Hash),
         })
-    })?;
+    }
+}
+
+/// Every pending edit, unread.
+pub(crate) fn entries(connection: &Connection) -> Result<Vec<Entry>, Error> {
+    let sql = "select record, replica, counter, edit, check_hash from pending order by made";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], Entry::read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The pending edits of one record, unread.
+pub(crate) fn entries_of(connection: &Connection, id: RecordId) -> Result<Vec<Entry>, Error> {
+    let sql = "select record, replica, counter, edit, check_hash from pending where record = ?1 order by made";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([id.as_bytes()], Entry::read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use super::receipt::Receipt;
 use crate::check;
+use crate::device::Device;
 use crate::error::Error;
 use crate::store::record::{Leaving, Work};
 use crate::store::{self, meta, repair};
@@ -40,6 +41,8 @@ enum Stage {
     /// Nothing was found to differ in this session.
     #[default]
     Quiet,
+    /// Both sides differ, and what is here is still to be looked at.
+    Look,
     /// Ranges are being compared, or what was found is being asked for.
     Busy,
     /// This session repairs no more.
@@ -47,6 +50,11 @@ enum Stage {
 }
 
 impl Search {
+    /// Whether what is here is to be looked at, see [`look`].
+    pub(super) fn is_to_look(&self) -> bool {
+        self.stage == Stage::Look
+    }
+
     /// What to ask about next.
     pub(super) fn ranges(&self) -> Vec<Range> {
         self.queue.iter().take(RANGES_MAX).copied().collect()
@@ -81,7 +89,6 @@ pub(super) fn step(
     answer: &ExchangeAnswer,
     search: &mut Search,
     receipt: &mut Receipt,
-    now_ms: i64,
 ) -> Result<bool, Error> {
     missing_at_the_office(work, asked, answer)?;
     if answer.more {
@@ -93,12 +100,26 @@ pub(super) fn step(
     }
     let wanted = repair::count(work.tx)? > 0;
     let Some(office) = answer.fingerprint else { return Ok(wanted) };
-    let mut own: Fingerprint = *work.fingerprint()?;
     // An office that is being refilled does not agree yet.
-    if own != office && search.stage == Stage::Quiet && !wanted && store::offer::count(work.tx)? == 0 {
-        own = begin(work, office, search, receipt, now_ms)?;
+    if *work.fingerprint()? != office
+        && search.stage == Stage::Quiet
+        && !wanted
+        && store::offer::count(work.tx)? == 0
+        && is_due(work, search)?
+    {
+        search.stage = Stage::Look;
     }
-    let agrees = own == office;
+    conclude(work, office, search, receipt)
+}
+
+/// Tells whether both sides agree; whether there is more to ask.
+fn conclude(
+    work: &mut Work<'_>,
+    office: Fingerprint,
+    search: &mut Search,
+    receipt: &mut Receipt,
+) -> Result<bool, Error> {
+    let agrees = *work.fingerprint()? == office;
     meta::set(work.tx, meta::AGREES, &agrees)?;
     receipt.agrees = Some(agrees);
     if agrees {
@@ -116,36 +137,42 @@ pub(super) fn step(
     Ok(is_searching && search.stage == Stage::Busy || repair::count(work.tx)? > 0)
 }
 
-/// Both sides differ: looks at what is here, and when that was not it, begins to search. The sums as they are now.
-fn begin(
-    work: &mut Work<'_>,
-    office: Fingerprint,
-    search: &mut Search,
-    receipt: &mut Receipt,
-    now_ms: i64,
-) -> Result<Fingerprint, Error> {
+/// Whether a difference is to be looked for in this session, or has been looked for in vain too lately.
+fn is_due(work: &Work<'_>, search: &mut Search) -> Result<bool, Error> {
     let (failures, to_go) = patience(work.tx)?;
     if to_go > 0 {
         meta::set(work.tx, meta::REPAIR, &(failures, to_go - 1))?;
         search.stage = Stage::Over;
-        return Ok(*work.fingerprint()?);
     }
-    let found = check::examine(work, now_ms)?;
+    Ok(to_go == 0)
+}
+
+/// Both sides differ: looks at what is here, outside any transaction, and when that was not it, begins to search; whether
+/// there is something to ask.
+pub(super) fn look(
+    device: &Device,
+    office: Fingerprint,
+    search: &mut Search,
+    receipt: &mut Receipt,
+) -> Result<bool, Error> {
+    let found = check::examine(device)?;
     receipt.damaged += found.damaged_edits;
-    let own = *work.fingerprint()?;
     search.stage = Stage::Busy;
-    tracing::warn!(
-        own.count = own.own.count,
-        office.count = office.own.count,
-        damaged = found.damaged_records.len(),
-        "fingerprints differ"
-    );
-    for (side, ours, theirs) in [(Side::Own, own.own, office.own), (Side::Shared, own.shared, office.shared)] {
-        if ours != theirs {
-            search.queue.push(Range::whole(side));
+    device.change(|work| {
+        let own = *work.fingerprint()?;
+        tracing::warn!(
+            own.count = own.own.count,
+            office.count = office.own.count,
+            damaged = found.damaged_records.len(),
+            "fingerprints differ"
+        );
+        for (side, ours, theirs) in [(Side::Own, own.own, office.own), (Side::Shared, own.shared, office.shared)] {
+            if ours != theirs {
+                search.queue.push(Range::whole(side));
+            }
         }
-    }
-    Ok(own)
+        conclude(work, office, search, receipt)
+    })
 }
 
 /// Goes on with the parts that differ; at the end of a way, remembers the records.

@@ -2,7 +2,8 @@
 //!
 //! The steps come in an order in which each may be cut from the next: the answer's own word, with a new replica id if it
 //! gives one; offers and outcomes, then the token that ends the push; what was erased; the page, record by record, and
-//! what left; the cursor, never before what it covers; what a walk did not name; the comparison. A transaction takes as
+//! what left; the cursor, never before what it covers; what a walk did not name; the comparison, and when both sides differ
+//! a look at everything here, beside whoever writes. A transaction takes as
 //! many records as [`Config::step_records`](crate::Config) says, fewer when somebody waits for the store.
 //!
 //! Killed between two transactions, the device asks again from the old cursor and token, and a step taken twice does
@@ -26,10 +27,6 @@ use crate::entropy;
 use crate::error::Error;
 use crate::store::record::{Leaving, Work};
 use crate::store::{self, meta};
-
-/// So large a part of a transaction's records is taken also when somebody waits: whoever never stops entering must not
-/// make a page of five hundred records five hundred transactions.
-const LEAST_PART: usize = 4;
 
 /// An answer to take.
 pub(super) struct Answered<'a> {
@@ -115,15 +112,13 @@ impl Answered<'_> {
     /// Takes everything, and says what is left to do. `taken` is what was committed, also after an error.
     pub(super) fn take(&self, taken: &mut Taken) -> Result<After, Error> {
         let steps = self.steps();
-        let most = self.device.step_records();
         let mut at = 0;
         while at < steps.len() {
             let (next, so_far) = self.device.change(|work| {
                 let (mut at, mut records, mut so_far) = (at, 0, taken.clone());
                 while let Some(step) = steps.get(at) {
                     let is_record = step.is_record();
-                    let is_enough = records >= most || records >= most.div_ceil(LEAST_PART) && self.device.is_awaited();
-                    if is_record && is_enough {
+                    if is_record && self.device.is_step_over(records) {
                         break;
                     }
                     records += usize::from(is_record);
@@ -135,6 +130,9 @@ impl Answered<'_> {
             at = next;
             *taken = so_far;
             self.device.remove_blob_files(&std::mem::take(&mut taken.gone));
+        }
+        if let Some(office) = self.answer.fingerprint.filter(|_| taken.search.is_to_look()) {
+            taken.asks = compare::look(self.device, office, &mut taken.search, &mut taken.receipt)?;
         }
         Ok(match std::mem::replace(&mut taken.page, Page::Applied) {
             _ if self.is_only_again() => After::Again,
@@ -286,10 +284,9 @@ impl Answered<'_> {
     }
 
     fn end(&self, work: &mut Work<'_>, taken: &mut Taken) -> Result<(), Error> {
-        let Self { answer, sent, device, .. } = *self;
+        let Self { answer, sent, .. } = *self;
         if taken.page == Page::Applied {
-            let now_ms = device.now_ms();
-            taken.asks = compare::step(work, sent.question(), answer, &mut taken.search, &mut taken.receipt, now_ms)?;
+            taken.asks = compare::step(work, sent.question(), answer, &mut taken.search, &mut taken.receipt)?;
         }
         taken.receipt.needs_person.extend(new_conflicts(work.tx, &taken.conflicts)?);
         let has_new_rights = meta::get::<u64>(work.tx, meta::RIGHTS)?.is_some_and(|known| known != answer.rights);

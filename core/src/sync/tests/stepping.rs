@@ -217,3 +217,86 @@ fn what_erased_rows_left_is_wiped_once_a_sync_however_many_answers_erase() {
     assert_eq!(rewritten(), before + 1);
     assert!(phone.device.read(|connection| Ok(!meta::has(connection, meta::SCRUB)?)).unwrap());
 }
+
+#[test]
+fn a_look_at_the_whole_store_and_whoever_writes_do_not_wait_for_each_other() {
+    let (phone, mut office) = (Phone::new(1), office_with_page());
+    phone.sync(&mut office);
+    let phone = &phone;
+    let (said, heard) = channel();
+    let (go, told) = channel::<()>();
+    let report = thread::scope(|scope| {
+        let (writes, has_written) = channel();
+        scope.spawn(move || {
+            phone
+                .device
+                .change(|_| {
+                    writes.send(()).unwrap();
+                    // Until the look is over, or the test has failed.
+                    let _ = told.recv();
+                    Ok(())
+                })
+                .unwrap();
+        });
+        has_written.recv().unwrap();
+        scope.spawn(move || said.send(phone.device.check().unwrap()).unwrap());
+        let report = heard.recv_timeout(std::time::Duration::from_secs(20));
+        drop(go);
+        report
+    });
+    assert_eq!(report.expect("it ends while somebody writes").records as usize, 3 + PAGE);
+}
+
+#[test]
+fn what_is_entered_while_a_difference_is_looked_for_waits_for_a_few_records() {
+    let (phone, mut office) = (Phone::new(1), office_with_page());
+    phone.sync(&mut office);
+    // Every copy has changed under its checksum, and the sums are wrong as well.
+    phone
+        .device
+        .write(|tx, _| {
+            meta::clear(tx, meta::FINGERPRINT)?;
+            Ok(tx.execute("update record set theirs = cast(theirs || x'00' as blob) where kind = 'technician'", [])?)
+        })
+        .unwrap();
+    phone.device.write(|tx, _| meta::set(tx, meta::EXAMINED, &Some(many(PAGE)))).unwrap();
+    let (go, told) = channel();
+    let (device, is_asked) = (phone.device.clone(), AtomicBool::new(false));
+    phone
+        .device
+        .write(|tx, _| {
+            let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+            tx.create_scalar_function("mending", 0, flags, move |_| {
+                if !is_asked.swap(true, Ordering::Relaxed) {
+                    go.send(()).unwrap();
+                    while !device.is_awaited() {
+                        thread::yield_now();
+                    }
+                }
+                Ok(0)
+            })?;
+            Ok(tx.execute_batch("create temp trigger mending after insert on repair begin select mending(); end")?)
+        })
+        .unwrap();
+
+    let phone = &phone;
+    let (found, receipt) = thread::scope(|scope| {
+        let person = scope.spawn(move || {
+            told.recv().unwrap();
+            let note =
+                Draft::new("note").set("text", fields! { "work_order" => id(ORDER), "text" => "gate code 4711" });
+            let mended = |work: &mut store::record::Work<'_>| {
+                phone.device.edit_in(work, vec![note]).and_then(|_| store::repair::count(work.tx))
+            };
+            phone.device.change(mended).unwrap()
+        });
+        let receipt = phone.sync(&mut office);
+        (person.join().unwrap(), receipt)
+    });
+
+    assert_eq!(found as usize, STEP_RECORDS / 4, "as much as is mended although somebody waits");
+    assert_eq!((receipt.repairs as usize, receipt.agrees), (PAGE, Some(true)));
+    assert!(phone.sync(&mut office).is_complete());
+    assert_eq!(phone.device.status().unwrap().fingerprint, office.fingerprint());
+    assert_eq!(office.records.values().filter(|record| record.kind == "note").count(), 1);
+}
