@@ -212,7 +212,7 @@ impl Device {
                 offset += read;
             }
         }
-        closer.end(&identity.key, &mut out.waiting);
+        closer.end(identity.key(), &mut out.waiting);
         out.write()?;
         self.files().sync(draft)?;
         Ok(out.size)

@@ -261,7 +261,7 @@ mod tests {
             "127.0.0.1".to_owned(),
             identity.device.to_string(),
             status.replica.to_string(),
-            hex::encode(identity.key.to_bytes()),
+            hex::encode(identity.key().to_bytes()),
             device.dir().display().to_string(),
         ];
         for text in [found.to_string(), serde_json::to_string(&found).unwrap(), format!("{found:?}")] {

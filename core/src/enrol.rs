@@ -4,7 +4,7 @@
 //! key store takes it over, the secret half lies in the store.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::SigningKey;
 use fieldsync_protocol::bundle::OfficeKey;
@@ -14,6 +14,7 @@ use fieldsync_protocol::request::ENROL_PATH;
 use fieldsync_protocol::rights::{Actor, Role};
 use fieldsync_protocol::{DeviceId, PersonId, PublicKey, RecordId, wire};
 use rusqlite::Connection;
+use zeroize::Zeroizing;
 
 use crate::device::Device;
 use crate::entropy;
@@ -37,13 +38,20 @@ pub struct Identity {
     pub certificate: Certificate,
     /// The tenant's public root.
     pub root: PublicKey,
-    pub(crate) key: SigningKey,
+    secret: Zeroizing<[u8; 32]>,
+    // Made when something is signed: most who ask whose device this is sign nothing, and a key costs more than their answer.
+    key: OnceLock<SigningKey>,
 }
 
 impl Identity {
     /// The person's technician record.
     pub fn technician(&self) -> RecordId {
         RecordId(self.person.0)
+    }
+
+    /// The device's own key.
+    pub(crate) fn key(&self) -> &SigningKey {
+        self.key.get_or_init(|| SigningKey::from_bytes(&self.secret))
     }
 
     /// Who edits on this device.
@@ -98,7 +106,8 @@ pub(crate) fn identity(connection: &Connection) -> Result<Option<Identity>, Erro
         tenant: certificate.tenant.clone(),
         certificate,
         root,
-        key: SigningKey::from_bytes(&secret),
+        secret: Zeroizing::new(secret),
+        key: OnceLock::new(),
     }))
 }
 

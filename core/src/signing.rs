@@ -167,7 +167,7 @@ impl Device {
             signed_ms: self.now_ms(),
             device: identity.device,
         };
-        let device_signature = statement.sign(&identity.key);
+        let device_signature = statement.sign(identity.key());
         let id = self.new_id();
         let signature = fields! {
             "work_order" => order, "document" => hash, "statement" => statement.to_bytes(), "strokes" => strokes,

@@ -111,7 +111,7 @@ impl Challenges {
 pub(crate) fn signed(identity: &Identity, nonce: Option<&str>, challenges: Challenges, unsigned: Unsigned) -> Request {
     let Unsigned { method, path, offset, range, body } = unsigned;
     let signed = nonce.unwrap_or_default();
-    let signature = sign(&identity.key, identity.device, method, &path, offset.unwrap_or(0), signed, &body);
+    let signature = sign(identity.key(), identity.device, method, &path, offset.unwrap_or(0), signed, &body);
     let mut headers = vec![
         (DEVICE_HEADER.to_owned(), identity.device.to_string()),
         (SIGNATURE_HEADER.to_owned(), signature.to_string()),
