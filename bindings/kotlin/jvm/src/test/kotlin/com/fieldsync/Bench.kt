@@ -68,14 +68,12 @@ object Bench {
         val page = JobFilter(limit = 100u)
         check(device.jobs(page).items.size == minOf(100, orders))
         line("a page of 100 jobs", "${each(200) { device.jobs(page) }} us")
-        val order =
-            device
-                .jobs(page)
-                .items
-                .first()
-                .id
+        val jobs = device.jobs(JobFilter(limit = 500u)).items.map { it.id }
+        val order = jobs.last()
+        repeat(10) { device.addNote(order, "a day's work") }
         line("a job's page", "${each(300) { device.job(order) }} us")
-        line("an entry (a note), durable when it returns", "${each(100) { device.addNote(order, "bench") }} us")
+        var turn = 0
+        line("an entry (a note), durable when it returns", "${each(100) { device.addNote(jobs[turn++ % 100], "bench") }} us")
         device.sync { }
 
         val cpu = processCpuMs()
@@ -110,24 +108,23 @@ object Bench {
         folder.toFile().deleteRecursively()
     }
 
-    /** How long reads and edits took while [isRunning]. */
+    /** How long reads and edits took while [isRunning]; the edits go to one order after the other, as on a day with many. */
     fun waits(
         device: Device,
         isRunning: () -> Boolean,
     ): Pair<List<Long>, List<Long>> {
         val reads = ArrayList<Long>()
         val edits = ArrayList<Long>()
-        var order: UUID? = null
+        var orders = emptyList<UUID>()
         while (isRunning()) {
             reads +=
                 timed {
-                    order = device
-                        .jobs(JobFilter(limit = 20u))
-                        .items
-                        .firstOrNull()
-                        ?.id ?: order
+                    orders = device.jobs(JobFilter(limit = 100u)).items.map { it.id }
                 }
-            order?.let { edits += timed { device.addNote(it, "while it syncs") } }
+            if (orders.isNotEmpty()) {
+                val order = orders[edits.size % orders.size]
+                edits += timed { device.addNote(order, "while it syncs") }
+            }
         }
         return reads to edits
     }
