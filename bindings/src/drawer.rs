@@ -1,6 +1,5 @@
 //! What is still only here, and what the office did not accept.
 
-use fieldsync::protocol::rights::Code;
 use uuid::Uuid;
 
 use crate::device::Device;
@@ -62,8 +61,9 @@ pub struct DrawerEntry {
 
 impl From<fieldsync::DrawerEntry> for DrawerEntry {
     fn from(entry: fieldsync::DrawerEntry) -> Self {
-        let known = Code::from_name(&entry.code);
         Self {
+            reason: entry.reason().to_owned(),
+            remedy: entry.remedy().to_owned(),
             id: entry.id,
             record: entry.record.0,
             kind: entry.kind,
@@ -75,8 +75,6 @@ impl From<fieldsync::DrawerEntry> for DrawerEntry {
                 fieldsync::DrawerState::Held => DrawerState::Held,
                 fieldsync::DrawerState::Superseded => DrawerState::Superseded,
             },
-            reason: known.map_or_else(|| entry.code.clone(), |code| code.text().to_owned()),
-            remedy: known.map(|code| code.remedy().to_owned()).unwrap_or_default(),
             code: entry.code,
             at_ms: entry.at_ms,
         }

@@ -229,10 +229,10 @@ impl From<fieldsync::sync::NotAccepted> for NotAccepted {
     fn from(entry: fieldsync::sync::NotAccepted) -> Self {
         Self {
             record: entry.record.0,
+            code: entry.code.name().to_owned(),
+            reason: entry.reason().to_owned(),
             kind: entry.kind,
             group: entry.group,
-            code: entry.code.name().to_owned(),
-            reason: entry.code.text().to_owned(),
         }
     }
 }

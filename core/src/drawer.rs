@@ -3,6 +3,7 @@
 //! Nothing in the drawer is ever dropped by the engine: a refused edit is tried again when the reason may have gone
 //! away, and leaves only when it is accepted or a person discards it.
 
+use fieldsync_protocol::exchange::Words;
 use fieldsync_protocol::rights::Code;
 use fieldsync_protocol::version::Dot;
 use fieldsync_protocol::{DeviceId, Edit, Fields, FieldsExt, RecordId, encode, show};
@@ -73,10 +74,31 @@ pub struct DrawerEntry {
     pub edit: Edit,
     /// Why it is here.
     pub state: DrawerState,
-    /// The office's code; [`fieldsync_protocol::rights::Code`] has text and remedy for it.
+    /// The office's code; it may be one of a newer office.
     pub code: String,
+    /// What the office said the code means, when this version does not know it.
+    #[serde(skip)]
+    pub words: Option<Words>,
     /// When it came here, on the device's clock.
     pub at_ms: i64,
+}
+
+impl DrawerEntry {
+    /// What happened, in words; the code itself where neither this version nor the office has any.
+    pub fn reason(&self) -> &str {
+        match Code::from_name(&self.code) {
+            Some(code) => code.text(),
+            None => self.words.as_ref().map_or(&self.code, |words| &words.text),
+        }
+    }
+
+    /// What helps, in words.
+    pub fn remedy(&self) -> &str {
+        match &self.words {
+            Some(words) if Code::from_name(&self.code).is_none() && !words.remedy.is_empty() => &words.remedy,
+            _ => Code::named(&self.code).remedy(),
+        }
+    }
 }
 
 /// The drawer as a file.
@@ -112,15 +134,30 @@ impl Told {
             let fields = show::fields(order.as_ref()?, group)?;
             fields.text(field).map(str::to_owned)
         };
-        let code = Code::from_name(&entry.code);
         Ok(Self {
             order_number: named("number", "number").or_else(|| named("origin", "provisional_number")),
-            reason: code.map_or_else(|| entry.code.clone(), |code| code.text().to_owned()),
-            remedy: code.map(|code| code.remedy().to_owned()).unwrap_or_default(),
+            reason: entry.reason().to_owned(),
+            remedy: entry.remedy().to_owned(),
             entered_ms: entry.edit.stamp.happened_ms(),
             entry,
         })
     }
+}
+
+/// The code of what was found in a damaged store without the record it stood on. No office says it.
+pub(crate) const SALVAGED: &str = "salvaged";
+
+/// Everything in the drawer with the words for it.
+fn entries(connection: &Connection) -> Result<Vec<DrawerEntry>, Error> {
+    let mut words = store::words::all(connection)?;
+    let salvaged = Words {
+        text: "this was found in a damaged store without what it stood on".to_owned(),
+        remedy: "look whether it is still missing, and try it again or enter it anew".to_owned(),
+    };
+    words.insert(SALVAGED.to_owned(), salvaged);
+    let mut entries = store::drawer::all(connection)?;
+    entries.iter_mut().for_each(|entry| entry.words = words.get(&entry.code).cloned());
+    Ok(entries)
 }
 
 impl Device {
@@ -146,7 +183,7 @@ impl Device {
     /// # Errors
     /// When the store cannot be read.
     pub fn drawer(&self) -> Result<Vec<DrawerEntry>, Error> {
-        self.read(store::drawer::all)
+        self.read(entries)
     }
 
     /// The drawer as JSON, complete: what was entered, on what it stood, why it was not accepted and what helps, in words a
@@ -159,7 +196,7 @@ impl Device {
     pub fn export_drawer(&self) -> Result<Vec<u8>, Error> {
         let (made_ms, identity) = (self.now_ms(), self.identity()?);
         let entries = self.read(|connection| {
-            let entries = store::drawer::all(connection)?.into_iter();
+            let entries = entries(connection)?.into_iter();
             entries.map(|entry| Told::of(connection, entry)).collect::<Result<Vec<_>, Error>>()
         })?;
         Ok(encode::json(&Export {
@@ -182,7 +219,7 @@ impl Device {
         self.change(|work| {
             let entry = store::drawer::one(work.tx, entry)?.ok_or(Error::NotFound)?;
             if entry.state == DrawerState::Held && !fieldsync_protocol::planted!("retry-held") {
-                let code = Code::from_name(&entry.code).ok_or(Error::Defect("drawer_code"))?;
+                let code = Code::named(&entry.code);
                 return Err(Error::Refused { code, kind: entry.kind, group: entry.edit.group });
             }
             crate::sync::drawer::try_again(self, work, &entry)

@@ -194,7 +194,9 @@ impl Error {
     /// Stable code for apps, logs and support.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Refused { code, .. } => code.name(),
+            Self::Refused { code, .. } => {
+                Code::ALL.iter().find(|known| *known == code).map_or("refused", |known| known.name())
+            }
             Self::Invalid(invalid) => invalid.code(),
             Self::ProposalNeedsOrder => "proposal_needs_order",
             Self::NotFound => "not_found",

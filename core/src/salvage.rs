@@ -15,7 +15,7 @@ use fieldsync_protocol::{Edit, Hash, PersonId, Record, RecordId, ReplicaId, enco
 use rusqlite::{Connection, OpenFlags, Row};
 
 use crate::device::Device;
-use crate::drawer::{DrawerEntry, DrawerState};
+use crate::drawer::{self, DrawerEntry, DrawerState};
 use crate::error::Error;
 use crate::store::{self, meta};
 use crate::summary::Unsent;
@@ -129,7 +129,8 @@ impl Device {
                     work_order: None,
                     edit,
                     state: DrawerState::Superseded,
-                    code: "salvaged".to_owned(),
+                    code: drawer::SALVAGED.to_owned(),
+                    words: None,
                     at_ms: now_ms,
                 };
                 store::drawer::add(work.tx, &entry)?;

@@ -149,7 +149,7 @@ fn value_text(value: &Value) -> String {
 
 /// What an office's code means, with what to do about it.
 pub(crate) fn code(name: &str) -> String {
-    match serde_json::from_value::<Code>(name.into()).ok() {
+    match Code::from_name(name) {
         Some(code) => format!("{}: {}", code.text(), code.remedy()),
         None => name.to_owned(),
     }

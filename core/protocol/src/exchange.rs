@@ -4,6 +4,9 @@
 //! pushes. The answer to a push is per record, whole, and never fails the batch. Only an answer to a push removes a
 //! pending edit; a pulled version that covers an own unanswered dot says nothing.
 
+use std::collections::BTreeMap;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compare::{Range, Ranged};
@@ -197,10 +200,26 @@ pub struct ExchangeAnswer {
     /// The key that carried bundles are closed to, for a device that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub office_key: Option<crate::bundle::OfficeKey>,
+    /// Words for codes and outcomes that the device may not know, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: BTreeMap<String, Words>,
+}
+
+/// What a code means and what helps, in plain words: for a reader who does not know the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words {
+    /// What happened, as [`Code::text`].
+    pub text: String,
+    /// What to do about it, as [`Code::remedy`].
+    #[serde(default)]
+    pub remedy: String,
 }
 
 /// What became of one record's push.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// An outcome that a reader does not know counts as [`Outcome::Held`] under its name: an office that sends one has stored
+/// what was pushed. Whatever it did not store it refuses, with a new code if need be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The pushed dots are in.
@@ -242,9 +261,73 @@ impl Outcome {
     }
 }
 
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OutcomeVisitor)
+    }
+}
+
+struct OutcomeVisitor;
+
+impl<'de> Visitor<'de> for OutcomeVisitor {
+    type Value = Outcome;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an outcome by its name")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Outcome, E> {
+        Ok(match name {
+            "wanted" => Outcome::Wanted,
+            name => Outcome::Held { code: Code::named(name) },
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outcome, A::Error> {
+        #[derive(Deserialize)]
+        struct Accepted {
+            seal: Seal,
+            result: Option<Box<Record>>,
+            #[serde(default)]
+            apart: bool,
+        }
+        #[derive(Deserialize)]
+        struct Refused {
+            refusals: Vec<Refusal>,
+            theirs: Option<Box<(Record, Seal)>>,
+        }
+        #[derive(Deserialize)]
+        struct Held {
+            code: Code,
+        }
+        let name: String = map.next_key()?.ok_or_else(|| A::Error::custom("an outcome without a name"))?;
+        let outcome = match name.as_str() {
+            "accepted" => {
+                let Accepted { seal, result, apart } = map.next_value()?;
+                Outcome::Accepted { seal, result, apart }
+            }
+            "refused" => {
+                let Refused { refusals, theirs } = map.next_value()?;
+                Outcome::Refused { refusals, theirs }
+            }
+            "held" => {
+                let Held { code } = map.next_value()?;
+                Outcome::Held { code }
+            }
+            name => {
+                map.next_value::<IgnoredAny>()?;
+                Outcome::Held { code: Code::named(name) }
+            }
+        };
+        match map.next_key::<IgnoredAny>()? {
+            None => Ok(outcome),
+            Some(_) => Err(A::Error::custom("an outcome with two names")),
+        }
+    }
+}
+
 /// One refused edit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Refusal {
     /// The edit.
     pub dot: Dot,
@@ -254,7 +337,7 @@ pub struct Refusal {
     pub code: Code,
 }
 
-/// What became of an offer.
+/// What became of an offer. An answer that a reader does not know counts as [`Offered::Held`]: the office keeps the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Offered {
@@ -262,15 +345,15 @@ pub enum Offered {
     Merged,
     /// The office already had all of it.
     Known,
-    /// Its seal does not hold: it waits for a person.
-    Held,
     /// It is not for this device to offer.
     Refused,
+    /// Its seal does not hold: it waits for a person.
+    #[serde(other)]
+    Held,
 }
 
 /// One record on a page: whole, or the groups that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Delivery {
     /// The record with the groups delivered and the *whole* version.
     pub record: Record,
@@ -441,6 +524,43 @@ pub fn within_limits(exchange: &Exchange) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What an office of a later version might answer.
+    const LATER: &str = r#"{
+        "epoch": 1, "again": null, "token": null,
+        "outcomes": [
+            ["00000000-0000-0000-0000-000000000001", {"refused": {"theirs": null, "until": 7, "refusals": [
+                {"dot": {"replica": "00000000000000000000000000000002", "counter": 3}, "group": "plan", "code": "over_budget", "limit": 5}
+            ]}}],
+            ["00000000-0000-0000-0000-000000000004", {"held": {"code": "four_eyes"}}],
+            ["00000000-0000-0000-0000-000000000005", {"deferred": {"by": [1, {"deep": true}]}}],
+            ["00000000-0000-0000-0000-000000000006", "parked"],
+            ["00000000-0000-0000-0000-000000000007", "wanted"]
+        ],
+        "offered": [["00000000-0000-0000-0000-000000000008", "weighed"]],
+        "delivered": [], "left": [], "cursor": null, "anew": false, "more": false, "fingerprint": null,
+        "rights": 1, "server_ms": 2, "weather": "rain",
+        "words": {"over_budget": {"text": "the order's budget is used up", "remedy": "ask for more", "icon": "coin"}}
+    }"#;
+
+    #[test]
+    fn an_answer_of_a_later_version_is_read_and_what_is_new_in_it_keeps_its_name() {
+        let answer: ExchangeAnswer = encode::from_json(LATER.as_bytes()).expect("it is read");
+
+        for answer in [&answer, &encode::from_cbor(&encode::cbor(&answer)).expect("and again, in CBOR")] {
+            let Outcome::Refused { refusals, .. } = &answer.outcomes[0].1 else { panic!("{answer:?}") };
+            assert_eq!(refusals[0].code.name(), "over_budget");
+            assert!(refusals[0].code.text().contains("does not know"));
+            let names = answer.outcomes[1..4].iter().map(|(_, outcome)| match outcome {
+                Outcome::Held { code } => code.name().to_owned(),
+                other => format!("{other:?}"),
+            });
+            assert_eq!(names.collect::<Vec<_>>(), ["four_eyes", "deferred", "parked"]);
+            assert_eq!(answer.outcomes[4].1, Outcome::Wanted);
+            assert_eq!(answer.offered[0].1, Offered::Held);
+            assert_eq!(answer.words["over_budget"].remedy, "ask for more");
+        }
+    }
 
     #[test]
     fn a_set_hash_forgets_order_and_what_was_taken_out() {

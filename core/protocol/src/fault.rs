@@ -68,7 +68,6 @@ impl FaultCode {
 
 /// A fault as it stands in the body of an answer (`application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Fault {
     /// What went wrong.
     pub code: FaultCode,

@@ -1,10 +1,12 @@
 //! Who may write what: the rights matrix as data, and the one function that reads it. Device and server call the same
 //! function, so a wrong entry is refused at once on the phone and a tampered phone gains nothing.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::edit::is_name;
 use crate::ids::{PersonId, RecordId};
 use crate::kinds::{self, Reach};
+use crate::limits::NAME_BYTES_MAX;
 use crate::record::DELETED;
 use crate::value::{Fields, FieldsExt};
 
@@ -103,8 +105,10 @@ pub enum Verdict {
 }
 
 /// Why an edit is held or refused. Stable; apps and consoles map it to words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// One that is added after a release is not known to the devices in the field: the office sends its words along
+/// ([`crate::exchange::ExchangeAnswer::words`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
     /// The office owns this group; a technician cannot write it.
     OfficeOwned,
@@ -138,9 +142,71 @@ pub enum Code {
     Collected,
     /// A limit on what a peer may send was exceeded.
     TooLarge,
+    /// A reason of a later version, by its name.
+    Later(LaterCode),
+}
+
+/// The name of a code that this version does not know.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaterCode {
+    bytes: [u8; NAME_BYTES_MAX],
+    len: u8,
+}
+
+impl LaterCode {
+    /// A name of another form than the names of this format is as good as none: `later`.
+    fn new(name: &str) -> Self {
+        let name = if is_name(name) { name } else { "later" };
+        let mut bytes = [0; NAME_BYTES_MAX];
+        bytes[..name.len()].copy_from_slice(name.as_bytes());
+        Self { bytes, len: name.len() as u8 }
+    }
+
+    fn name(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("made of a name, which is ASCII")
+    }
+}
+
+impl std::fmt::Debug for LaterCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// A name of a later version is a code as well.
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::named(&String::deserialize(deserializer)?))
+    }
 }
 
 impl Code {
+    /// Every code of this version.
+    pub const ALL: [Self; 16] = [
+        Self::OfficeOwned,
+        Self::NotYourRole,
+        Self::NotYours,
+        Self::ProposalNeeded,
+        Self::AppendOnly,
+        Self::OrderClosed,
+        Self::Withdrawn,
+        Self::Revoked,
+        Self::Retired,
+        Self::OutOfScope,
+        Self::UnknownKind,
+        Self::InvalidEntry,
+        Self::MissingReference,
+        Self::Erased,
+        Self::Collected,
+        Self::TooLarge,
+    ];
+
     /// What happened, in plain words.
     pub fn text(self) -> &'static str {
         match self {
@@ -160,6 +226,7 @@ impl Code {
             Self::Erased => "the content was erased for privacy",
             Self::Collected => "the record was deleted long ago",
             Self::TooLarge => "the entry is too large",
+            Self::Later(_) => "the office did not accept this for a reason that this version does not know",
         }
     }
 
@@ -178,17 +245,22 @@ impl Code {
             Self::InvalidEntry | Self::TooLarge => "correct the entry, or export it and tell support",
             Self::MissingReference => "it is sent again by itself",
             Self::Erased => "nothing: it may not come back",
+            Self::Later(_) => "update the app; the entry is kept until then, and can be exported",
         }
     }
 
     /// The code with this name; `None` for one of a newer version.
     pub fn from_name(name: &str) -> Option<Code> {
-        use serde::de::{IntoDeserializer, value::Error};
-        Code::deserialize(IntoDeserializer::<Error>::into_deserializer(name)).ok()
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    /// The code with this name, also one of a newer version.
+    pub fn named(name: &str) -> Code {
+        Self::from_name(name).unwrap_or_else(|| Self::Later(LaterCode::new(name)))
     }
 
     /// The code's name in SQL and on the wire.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::OfficeOwned => "office_owned",
             Self::NotYourRole => "not_your_role",
@@ -206,6 +278,7 @@ impl Code {
             Self::Erased => "erased",
             Self::Collected => "collected",
             Self::TooLarge => "too_large",
+            Self::Later(later) => later.name(),
         }
     }
 }

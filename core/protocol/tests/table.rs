@@ -98,26 +98,8 @@ fn rights() -> String {
 }
 
 fn codes() -> String {
-    const CODES: [Code; 16] = [
-        Code::OfficeOwned,
-        Code::NotYourRole,
-        Code::NotYours,
-        Code::ProposalNeeded,
-        Code::AppendOnly,
-        Code::OrderClosed,
-        Code::Withdrawn,
-        Code::Revoked,
-        Code::Retired,
-        Code::OutOfScope,
-        Code::UnknownKind,
-        Code::InvalidEntry,
-        Code::MissingReference,
-        Code::Erased,
-        Code::Collected,
-        Code::TooLarge,
-    ];
     let mut page = String::from("| code | what happened | what to do |\n| --- | --- | --- |\n");
-    for code in CODES {
+    for code in Code::ALL {
         writeln!(page, "| {} | {} | {} |", code.name(), code.text(), code.remedy()).expect("writing to memory");
     }
     page.push('\n');

@@ -80,5 +80,6 @@ fn entry(columns: Columns) -> Result<DrawerEntry, Error> {
     let (id, record, kind, work_order, edit, state, code, at_ms) = columns;
     let edit: Edit = encode::from_cbor(&edit)?;
     let state = DrawerState::from_name(&state).ok_or(Error::Defect("drawer_state"))?;
-    Ok(DrawerEntry { id, record, kind, work_order: work_order.map(RecordId::from_bytes), edit, state, code, at_ms })
+    let work_order = work_order.map(RecordId::from_bytes);
+    Ok(DrawerEntry { id, record, kind, work_order, edit, state, code, words: None, at_ms })
 }

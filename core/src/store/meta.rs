@@ -57,6 +57,8 @@ pub(crate) const WIPING: &str = "wiping";
 pub(crate) const SERVER_URL: &str = "server_url";
 /// Whether the walk under way starts over: what it does not name leaves, instead of being offered back.
 pub(crate) const STARTS_OVER: &str = "starts_over";
+/// What the office said that codes mean which this version does not know.
+pub(crate) const WORDS: &str = "words";
 /// Whether something was erased since the free space of the files was wiped last.
 pub(crate) const SCRUB: &str = "scrub";
 

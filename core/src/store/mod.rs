@@ -20,6 +20,7 @@ pub(crate) mod repair;
 mod sound;
 pub(crate) mod stuck;
 mod turn;
+pub(crate) mod words;
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

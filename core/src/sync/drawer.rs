@@ -44,6 +44,7 @@ pub(super) fn keep(
         edit: edit.clone(),
         state,
         code: code.name().to_owned(),
+        words: None,
         at_ms: now_ms,
     };
     if fieldsync_protocol::planted!("drop-refused") && state == DrawerState::Refused {

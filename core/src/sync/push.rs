@@ -260,7 +260,11 @@ pub(super) fn put_aside(
 ) -> Result<(), Error> {
     if drawer::keep(work, push.id, &push.kind, edit, state, code, now_ms)? {
         let group = edit.group.clone();
-        let note = NotAccepted { record: push.id, kind: push.kind.clone(), group, code };
+        let words = match code {
+            Code::Later(_) => store::words::all(work.tx)?.remove(code.name()),
+            _ => None,
+        };
+        let note = NotAccepted { record: push.id, kind: push.kind.clone(), group, code, words };
         if state == DrawerState::Held { receipt.held.push(note) } else { receipt.refused.push(note) }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use fieldsync_protocol::RecordId;
+use fieldsync_protocol::exchange::Words;
 use fieldsync_protocol::fault::FaultCode;
 use fieldsync_protocol::rights::Code;
 use serde::Serialize;
@@ -96,8 +97,8 @@ impl fmt::Display for Receipt {
             writeln!(f, "needs a person  {group} of {kind}")?;
         }
         for (name, entries) in [("refused", &self.refused), ("held", &self.held)] {
-            for NotAccepted { kind, group, code, .. } in entries {
-                writeln!(f, "{name:<16}{group} of {kind}: {}", code.text())?;
+            for entry in entries {
+                writeln!(f, "{name:<16}{} of {}: {}", entry.group, entry.kind, entry.reason())?;
             }
         }
         writeln!(f, "still here      {} entries, {} photos", self.still_here, self.blobs_here)?;
@@ -241,6 +242,16 @@ pub struct NotAccepted {
     pub group: String,
     /// Why.
     pub code: Code,
+    /// What the office said the code means, when this version does not know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<Words>,
+}
+
+impl NotAccepted {
+    /// What happened, in words.
+    pub fn reason(&self) -> &str {
+        self.words.as_ref().map_or_else(|| self.code.text(), |words| &words.text)
+    }
 }
 
 /// What a sync is doing.

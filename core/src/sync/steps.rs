@@ -208,6 +208,7 @@ impl Answered<'_> {
         if let Some(nonce) = device.nonce() {
             meta::set(work.tx, meta::NONCE, &nonce)?;
         }
+        store::words::learn(work.tx, &answer.words)?;
         enrol::keep_office_key(work.tx, answer.office_key.as_ref(), &identity.root, &identity.tenant)?;
         meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
         // An office that was restored may have asked for a wipe in its lost time.

@@ -36,6 +36,7 @@ impl Session {
         let mut receipt = self.receipt.clone();
         device.change(|work| {
             meta::set(work.tx, meta::CONTACT_MS, &now_ms)?;
+            store::words::learn(work.tx, &answer.words)?;
             for outcome in &answer.outcomes {
                 push::settle(work, sent.load(), outcome, Leaving::No, now_ms, &mut receipt)?;
             }

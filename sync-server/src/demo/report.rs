@@ -364,8 +364,7 @@ impl Report {
 }
 
 fn reason(code: &str) -> String {
-    let known: Option<fieldsync_protocol::rights::Code> =
-        serde_json::from_value(serde_json::Value::String(code.to_owned())).ok();
+    let known = fieldsync_protocol::rights::Code::from_name(code);
     known.map_or_else(|| code.to_owned(), |code| code.text().to_owned())
 }
 

@@ -1,5 +1,7 @@
 //! One exchange, walked in the order of checks: epoch, refill, identity, push, pull. Authentication came before.
 
+use std::collections::BTreeMap;
+
 use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Fingerprint, Offered, Outcome, SentDot};
 use fieldsync_protocol::rights::{Actor, Code, Role};
 use fieldsync_protocol::{DeviceId, RecordId};
@@ -173,6 +175,7 @@ fn nothing(epoch: u64, now_ms: i64) -> ExchangeAnswer {
         ranged: Vec::new(),
         start_over: false,
         office_key: None,
+        words: BTreeMap::new(),
     }
 }
 

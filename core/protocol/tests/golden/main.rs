@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Every message that has a JSON and a CBOR form.
-const MESSAGES: [&str; 22] = [
+const MESSAGES: [&str; 23] = [
     "exchange_pieces",
     "exchange_answer_pieces",
     "exchange_ranges",
@@ -29,6 +29,7 @@ const MESSAGES: [&str; 22] = [
     "exchange_answer_again",
     "exchange_wiping",
     "exchange_answer_start_over",
+    "exchange_answer_words",
     "exchange_answer_wipe",
     "delivery_whole",
     "delivery_delta",
@@ -107,6 +108,7 @@ fn the_exchange_and_its_answer_stand_as_they_did() {
     holds("exchange_answer_again", &messages::exchange_answer_again());
     holds("exchange_wiping", &messages::exchange_wiping());
     holds("exchange_answer_start_over", &messages::exchange_answer_start_over());
+    holds("exchange_answer_words", &messages::exchange_answer_words());
     holds("exchange_answer_wipe", &messages::exchange_answer_wipe());
     holds("exchange_ranges", &messages::exchange_ranges());
     holds("exchange_answer_ranged", &messages::exchange_answer_ranged());

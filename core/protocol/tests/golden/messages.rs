@@ -1,11 +1,13 @@
 //! The messages behind the golden files, each with everything filled that can be.
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::SigningKey;
 use fieldsync_protocol::compare::{Range, Ranged, Side};
 use fieldsync_protocol::enrol::{Certificate, Enrol, EnrolAnswer};
 use fieldsync_protocol::exchange::{
     Delivery, Exchange, ExchangeAnswer, Fingerprint, Holding, Offer, Offered, Outcome, Piece, PushRecord, Refusal,
-    Sealed, SentDot, SetHash,
+    Sealed, SentDot, SetHash, Words,
 };
 use fieldsync_protocol::fault::{Fault, FaultCode};
 use fieldsync_protocol::kinds::VISIT_EVENTS;
@@ -312,6 +314,7 @@ pub(crate) fn exchange_answer() -> ExchangeAnswer {
         ranged: Vec::new(),
         start_over: false,
         office_key: None,
+        words: BTreeMap::new(),
     }
 }
 
@@ -324,6 +327,20 @@ pub(crate) fn exchange_answer_start_over() -> ExchangeAnswer {
         more: true,
         start_over: true,
         ..exchange_answer_again()
+    }
+}
+
+/// What a later office refuses with a code that a device of this version does not know.
+pub(crate) fn exchange_answer_words() -> ExchangeAnswer {
+    let refusal = Refusal { dot: dot(phone(1), 4), group: "plan".into(), code: Code::named("over_budget") };
+    let words = Words { text: "the order's budget is used up".into(), remedy: "ask the dispatcher for more".into() };
+    ExchangeAnswer {
+        outcomes: vec![(id(1), Outcome::Refused { refusals: vec![refusal], theirs: None })],
+        offered: Vec::new(),
+        delivered: Vec::new(),
+        left: Vec::new(),
+        words: BTreeMap::from([("over_budget".to_owned(), words)]),
+        ..exchange_answer()
     }
 }
 

@@ -190,6 +190,7 @@ impl Office {
             ranged: Vec::new(),
             start_over: false,
             office_key: None,
+            words: BTreeMap::new(),
         };
         if exchange.epoch != self.epoch {
             answer.again = Some(self.known(exchange));

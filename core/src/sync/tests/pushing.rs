@@ -1,7 +1,9 @@
 //! Edits on their way: pending, coalesced, lost, refused, held, too large.
 
+use ciborium::cbor;
+use fieldsync_protocol::exchange::Exchange;
 use fieldsync_protocol::fault::{Fault, FaultCode};
-use fieldsync_protocol::{Value, fields};
+use fieldsync_protocol::{Value, fields, wire};
 
 use super::office::{ME, ORDER, Office};
 use super::*;
@@ -343,4 +345,65 @@ fn fields_of_a_newer_version_survive_an_edit() {
 
     let finding = show::fields(&office.records[&REPORT], "finding").unwrap();
     assert_eq!(*finding, fields! { "cause" => "new", "invented_later" => 7 });
+}
+
+#[test]
+fn what_an_office_of_a_later_version_does_not_accept_is_kept_and_shown_in_its_own_words() {
+    let (phone, mut office) = (Phone::new(1), Office::new());
+    phone.sync(&mut office);
+    phone.enter(id(70), "finding", "worn seal");
+    phone.enter(id(71), "finding", "cracked hose");
+    office.locked.insert("finding".into());
+    office.withdrawn.insert(id(71));
+    let mut is_first = true;
+
+    let receipt = phone.sync_over(|request| {
+        let response = office.respond(request);
+        if !std::mem::take(&mut is_first) {
+            return Some(response);
+        }
+        let exchange: Exchange = wire::unpack(&request.body).unwrap();
+        let refused = exchange.push.iter().find(|push| push.id == id(70)).unwrap();
+        let mut answer: ciborium::Value = wire::unpack(&response.body).unwrap();
+        let later = cbor!({
+            "refused" => { "until" => 7, "theirs" => null, "refusals" => [
+                { "dot" => refused.edits[0].dot, "group" => "finding", "code" => "over_budget", "limit" => 5 }
+            ] }
+        })
+        .unwrap();
+        let words = cbor!({ "over_budget" => {
+            "text" => "the order's budget is used up", "remedy" => "ask the dispatcher for more"
+        } });
+        for (name, value) in answer.as_map_mut().unwrap() {
+            if name.as_text() == Some("outcomes") {
+                let outcomes = value.as_array_mut().unwrap();
+                outcomes[0].as_array_mut().unwrap()[1] = later.clone();
+                outcomes[1].as_array_mut().unwrap()[1] = cbor!({ "deferred" => [1, 2] }).unwrap();
+            }
+        }
+        answer.as_map_mut().unwrap().push(("words".into(), words.unwrap()));
+        Some(Response { body: wire::pack(&answer), ..response })
+    });
+
+    assert!(receipt.is_complete(), "{receipt}");
+    assert!(receipt.to_string().contains("finding of work_report: the order's budget is used up"), "{receipt}");
+    assert_eq!((receipt.refused.len(), receipt.held.len(), receipt.still_here), (1, 1, 0));
+    let drawer = phone.device.drawer().unwrap();
+    let shown: Vec<_> =
+        drawer.iter().map(|entry| (entry.record, entry.state, entry.code.as_str(), entry.reason())).collect();
+    assert_eq!(
+        shown,
+        [
+            (id(70), DrawerState::Refused, "over_budget", "the order's budget is used up"),
+            (id(71), DrawerState::Held, "deferred", "deferred"),
+        ]
+    );
+    assert_eq!(drawer[0].remedy(), "ask the dispatcher for more");
+    assert!(drawer[1].remedy().contains("update the app"));
+    assert_eq!(drawer[0].edit.fields.text("cause"), Some("worn seal"));
+    let exported = String::from_utf8(phone.device.export_drawer().unwrap()).unwrap();
+    for word in ["worn seal", "cracked hose", "the order's budget is used up", "ask the dispatcher for more"] {
+        assert!(exported.contains(word), "{word} is missing in {exported}");
+    }
+    assert_eq!(phone.device.retry(drawer[1].id).unwrap_err().code(), "refused", "a person at the office decides");
 }
