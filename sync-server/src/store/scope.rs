@@ -33,8 +33,6 @@ pub trait Scope {
     fn scope_row(&mut self, audience: Audience, record: RecordId) -> Result<Option<ScopeRow>, StoreError>;
     /// Rows of an audience that changed after a place, in order, at most `limit`.
     fn scope_after(&mut self, audience: Audience, sequence: u64, limit: u64) -> Result<Vec<ScopeRow>, StoreError>;
-    /// Whether a record was in an audience's scope right after a place, in its last stay or an earlier one.
-    fn stood_at(&mut self, audience: Audience, record: RecordId, sequence: u64) -> Result<bool, StoreError>;
     /// A record's rows in all audiences, also in those it left.
     fn scope_rows_of(&mut self, record: RecordId) -> Result<Vec<(Audience, ScopeRow)>, StoreError>;
     /// Because of what an audience sees a record: orders, or the record itself.

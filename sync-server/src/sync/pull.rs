@@ -75,18 +75,13 @@ pub(super) fn fill(
             (page.is_full, cut) = (true, Some(row.changed));
             break;
         }
-        // In its last stay in the scope, or in an earlier one of which the device has not heard the end.
-        let has_it = row.entered <= since
-            || within.is_some_and(|within| (row.entered, row.record) <= within)
-            || row.has_left && txn.stood_at(own, row.record, since)?;
+        // What left is told of to whoever does not start anew, above the entry too: a device may have it from its own push,
+        // which was accepted before its cursor came there, or from an earlier stay. Whoever never had it passes over an id.
         if row.has_left && txn.erased(row.record)?.is_some() {
             // A walk from the start tells it too: the device may still hold what it saw before.
-            if has_it || usable.is_none() {
-                page.erased.push(row.record);
-            }
+            page.erased.push(row.record);
         } else if row.has_left {
-            // Told only to devices whose cursor is past the entry: others never had it.
-            if has_it && usable.is_some() && !fieldsync_protocol::planted!("leave-unsaid") {
+            if usable.is_some() && !fieldsync_protocol::planted!("leave-unsaid") {
                 page.left.push(row.record);
             }
         } else if !answered.contains(&row.record) && !wholes.contains(&row.record) {

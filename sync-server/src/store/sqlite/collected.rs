@@ -91,7 +91,6 @@ impl CollectedRecords for SqliteTxn<'_> {
         let key = (self.tenant.0, record.as_bytes());
         for sql in [
             "delete from scope where tenant = ?1 and record = ?2",
-            "delete from stay where tenant = ?1 and record = ?2",
             "update tenant set floor = max(floor, (select sequence from collected where tenant = ?1 and record = ?2))
              where tenant = ?1",
             "update collected set has_marks = 0 where tenant = ?1 and record = ?2",

@@ -131,15 +131,6 @@ impl Scope for SqliteTxn<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn stood_at(&mut self, audience: Audience, record: RecordId, sequence: u64) -> Result<bool, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "select exists (select 1 from scope where tenant = ?1 and audience = ?2 and record = ?3 and entered <= ?4)
-                 or exists (select 1 from stay where tenant = ?1 and audience = ?2 and record = ?3
-                            and entered <= ?4 and left_at > ?4)",
-        )?;
-        Ok(statement.query_row((self.tenant.0, audience.0, record.as_bytes(), sequence as i64), |row| row.get(0))?)
-    }
-
     fn audiences_of(&mut self, record: RecordId) -> Result<Vec<Audience>, StoreError> {
         let mut statement = self
             .connection
@@ -181,13 +172,6 @@ impl Scope for SqliteTxn<'_> {
             .optional()?;
         // A reference to a record that has not arrived: it enters when it does (see `sync::scope`).
         let Some(check) = check else { return Ok(()) };
-        self.connection
-            .prepare_cached(
-                "insert or ignore into stay (tenant, audience, record, entered, left_at)
-                 select tenant, audience, record, entered, changed from scope
-                 where tenant = ?1 and audience = ?2 and record = ?3 and has_left = 1",
-            )?
-            .execute((self.tenant.0, audience.0, record.as_bytes()))?;
         self.connection
             .prepare_cached(
                 "insert into scope (tenant, audience, record, entered, changed, has_left, check_hash)
