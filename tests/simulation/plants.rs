@@ -39,12 +39,16 @@ fn what_finds_a_planted_bug_stands_beside_a_bug_there_is() {
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let words: Vec<&str> = line.split(' ').collect();
         let [name, how, what] = words[..] else { panic!("`{line}` names no bug and what finds it") };
-        assert!(PLANTS.iter().any(|plant| plant.name == name), "there is no planted bug {name}");
+        for name in name.split(',') {
+            assert!(PLANTS.iter().any(|plant| plant.name == name), "there is no planted bug {name}");
+        }
         assert!(how != "script" || folder.join(format!("{what}.script")).exists(), "there is no script {what}");
     }
 }
 
 #[test]
 fn an_unknown_plant_is_not_switched_on() {
-    assert!(!plant::activate(Some("no-such-plant")));
+    assert!(!plant::activate(&["no-such-plant"]));
+    assert!(!plant::activate(&[PLANTS[0].name, "no-such-plant"]));
+    assert!(!plant::is_active(PLANTS[0].name));
 }

@@ -2,7 +2,8 @@
 //!
 //! A *plant* is a bug written down beside the right code, behind [`planted!`](crate::planted). Without the cargo feature
 //! `plants` the macro is `false` and nothing of it is compiled into a product. With the feature, which only the tests
-//! crate turns on, one plant at a time is made active with [`activate`], and the simulator must find it.
+//! crate turns on, plants are made active with [`activate`], and the simulator must find each: alone, or, where two rules
+//! guard one promise, together with the one that stands in front of it.
 //!
 //! A *mark* names a rare state in the middle of the engine that nobody outside can see; [`mark!`](crate::mark) counts
 //! how often it was reached.
@@ -33,37 +34,32 @@ macro_rules! mark {
 #[cfg(feature = "plants")]
 mod switch {
     use std::collections::BTreeMap;
-    use std::sync::Mutex;
-    use std::sync::PoisonError;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Mutex, PoisonError, RwLock};
 
     use super::PLANTS;
 
-    /// The active plant's place in [`PLANTS`], plus one; 0 for none.
-    static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+    /// Whether any plant is active: what nearly every question ends at.
+    static ANY: AtomicBool = AtomicBool::new(false);
+    static ACTIVE: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
     static MARKS: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
 
-    /// Makes one plant active in this process, on every thread, and all others inactive. `None` for none.
+    /// Makes these plants active in this process, on every thread, and all others inactive.
     ///
-    /// Returns whether there is such a plant; otherwise nothing changes.
-    pub fn activate(name: Option<&str>) -> bool {
-        let place = match name {
-            None => Some(0),
-            Some(name) => PLANTS.iter().position(|plant| plant.name == name).map(|place| place + 1),
-        };
-        if let Some(place) = place {
-            ACTIVE.store(place, Ordering::Release);
-        }
-        place.is_some()
+    /// Several at once show what only a second line of defence catches. Returns whether there is each of them; otherwise
+    /// nothing changes.
+    pub fn activate(names: &[&str]) -> bool {
+        let known = |name: &&str| PLANTS.iter().find(|plant| plant.name == *name).map(|plant| plant.name);
+        let Some(plants) = names.iter().map(known).collect::<Option<Vec<_>>>() else { return false };
+        ANY.store(!plants.is_empty(), Ordering::Release);
+        *ACTIVE.write().unwrap_or_else(PoisonError::into_inner) = plants;
+        true
     }
 
     /// Whether this plant is active.
     #[inline]
     pub fn is_active(name: &str) -> bool {
-        match ACTIVE.load(Ordering::Acquire) {
-            0 => false,
-            place => PLANTS.get(place - 1).is_some_and(|plant| plant.name == name),
-        }
+        ANY.load(Ordering::Acquire) && ACTIVE.read().unwrap_or_else(PoisonError::into_inner).contains(&name)
     }
 
     /// Counts a mark.

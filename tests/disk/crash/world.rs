@@ -38,7 +38,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// Makes the planted bug active that this process was started with, if any: see `planted.rs`.
 pub(crate) fn plant() {
     if let Ok(name) = std::env::var(PLANT) {
-        assert!(fieldsync_protocol::plant::activate(Some(&name)), "there is no plant {name}");
+        assert!(fieldsync_protocol::plant::activate(&[&name]), "there is no plant {name}");
     }
 }
 

@@ -31,7 +31,7 @@ struct Arguments {
     /// How bad the world is; all three of calm, harsh and cruel in turn when left out.
     #[arg(long, value_enum)]
     profile: Option<Profile>,
-    /// Switches a planted bug on; then finding it is success.
+    /// Switches a planted bug on, or several with commas between; then finding it is success.
     #[arg(long)]
     plant: Option<String>,
     /// Plays this script instead of seeds, and tells what happens in it.
@@ -95,7 +95,8 @@ fn command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(name) = &arguments.plant {
-        anyhow::ensure!(plant::activate(Some(name)), "find the plant {name}: --list-plants names them");
+        let names: Vec<&str> = name.split(',').collect();
+        anyhow::ensure!(plant::activate(&names), "find the plant {name}: --list-plants names them");
     }
     if arguments.print {
         print!("{}", plan(arguments.from, profile(arguments, arguments.from)));
