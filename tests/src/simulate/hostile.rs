@@ -11,7 +11,7 @@ use fieldsync_server::enrol;
 
 use super::chance::Chance;
 use super::state::NUMBER;
-use super::world::World;
+use super::world::{Assignment, World};
 
 /// Numbers from here on were entered by nobody honest.
 pub(crate) const FORGED: u64 = 1 << 40;
@@ -91,7 +91,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Edits of orders that the technician does not see, and of plans that are not his.
+    /// Edits of orders that the technician does not see, of plans that are not his, and notes on such orders.
     fn forged(
         &mut self,
         chance: &mut Chance,
@@ -116,10 +116,20 @@ impl World<'_> {
             } else {
                 PersonId(person.0)
             };
+            let number = (FORGED + place as u64) as i64;
+            // A job that was once his may have been his when this device last heard of it: then its notes count.
+            let was_his = |a: &Assignment| a.order == place && a.technician == technician;
+            let may_know = self.assignments.iter().any(was_his);
+            let (kind, id, group, fields, context) = if chance.percent(50) && !may_know {
+                let note = fields! { "work_order" => *order, "text" => "it was like this before", NUMBER => number };
+                ("note", RecordId::from_bytes(bytes(chance)), "text", note, Version::new())
+            } else {
+                ("work_order", *order, "plan", fields! { "priority" => "low", NUMBER => number }, context)
+            };
             let edit = |counter: u64| Edit {
                 dot: Dot { replica, counter },
-                group: "plan".to_owned(),
-                fields: fields! { "priority" => "low", NUMBER => (FORGED + place as u64) as i64 },
+                group: group.to_owned(),
+                fields: fields.clone(),
                 context: context.clone(),
                 stamp: Stamp {
                     person: author,
@@ -130,7 +140,7 @@ impl World<'_> {
                 },
             };
             let edits = vec![edit(1 + chance.below(1 << 40))];
-            push.push(PushRecord { kind: "work_order".to_owned(), id: *order, base: Version::new(), edits });
+            push.push(PushRecord { kind: kind.to_owned(), id, base: Version::new(), edits });
         }
         Ok(push)
     }

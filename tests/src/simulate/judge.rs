@@ -297,7 +297,7 @@ impl World<'_> {
         }
         if !self.oracle.is_disturbed() {
             for (number, count) in times {
-                if count > 1 && !self.oracle.out_of_order.contains(&number) {
+                if count > 1 {
                     wrong.push(("P2", format!("number {number} was applied {count} times")));
                 }
             }

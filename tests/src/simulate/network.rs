@@ -9,6 +9,7 @@ use fieldsync_protocol::RecordId;
 use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Offered, Outcome};
 use fieldsync_protocol::request::{EXCHANGE_PATH, OFFSET_HEADER};
 use fieldsync_protocol::rights::Code;
+use fieldsync_protocol::version::Dot;
 use fieldsync_protocol::wire;
 
 use super::script::Fault;
@@ -46,6 +47,7 @@ impl World<'_> {
             self.time.fetch_add(150, Ordering::Relaxed);
             self.exchanges += 1;
             self.mark_upload(&request, &mut photos);
+            self.composed(phone, &request);
             let here = faults.iter().filter(|fault| fault.0 == request_place).map(|fault| (fault.1, fault.2));
             let here: Vec<(Fault, u64)> = here.collect();
             let has = |fault: Fault| here.iter().find(|(known, _)| *known == fault).map(|(_, amount)| *amount);
@@ -155,7 +157,7 @@ impl World<'_> {
                 self.reopen(phone)?;
                 return Ok(None);
             }
-            self.heard(phone, &request, &response);
+            let refused = self.heard(phone, &request, &response);
             if let Some(amount) = has(Fault::Power) {
                 self.marks.hit("power-while-taking");
                 self.phones[phone].disk.record();
@@ -166,6 +168,7 @@ impl World<'_> {
                 return taken.map(|()| None).map_err(Into::into);
             }
             session.answer(response)?;
+            self.oracle.was_told(refused);
         }
         bail!("{} does not come to an end of a sync", self.phones[phone].name)
     }
@@ -176,6 +179,14 @@ impl World<'_> {
         if request.method == "PUT" && photos.insert(request.path.clone()) && offset.is_some_and(|offset| offset != "0")
         {
             self.marks.hit("blob-resumed");
+        }
+    }
+
+    fn composed(&mut self, phone: usize, request: &Request) {
+        if request.path == EXCHANGE_PATH
+            && let Ok(message) = wire::unpack::<Exchange>(&request.body)
+        {
+            self.oracle.composed(&self.phones[phone].name, &message, self.is_damaged);
         }
     }
 
@@ -225,15 +236,15 @@ impl World<'_> {
         self.search_canaries(&name, technician, &response.body)
     }
 
-    /// What a phone heard: only that counts for verdicts.
-    fn heard(&mut self, phone: usize, request: &Request, response: &Response) {
+    /// What a phone heard: only that counts for verdicts. The dots that were refused.
+    fn heard(&mut self, phone: usize, request: &Request, response: &Response) -> Vec<(RecordId, Dot)> {
         if request.path != EXCHANGE_PATH || response.status != 200 {
-            return;
+            return Vec::new();
         }
         let (Ok(answer), Ok(message)) =
             (wire::unpack::<ExchangeAnswer>(&response.body), wire::unpack::<Exchange>(&request.body))
         else {
-            return;
+            return Vec::new();
         };
         if let Some(known) = &answer.again {
             // A store that took a new replica id by itself, because of its anchor, names no epoch.
@@ -261,6 +272,11 @@ impl World<'_> {
         if self.script.knob("portion", 0) > 0 && !message.push.is_empty() {
             self.marks.hit("portion-tiny");
         }
+        let refusals = answer.outcomes.iter().filter_map(|(id, outcome)| match outcome {
+            Outcome::Refused { refusals, .. } => Some(refusals.iter().map(|refusal| (*id, refusal.dot))),
+            _ => None,
+        });
+        refusals.flatten().collect()
     }
 
     pub(crate) fn mark_answer(&mut self, answer: &ExchangeAnswer) {

@@ -44,6 +44,8 @@ pub(crate) struct Oracle {
     pub(crate) sent: BTreeSet<u64>,
     /// What each dot said on the wire.
     dots: BTreeMap<(RecordId, Dot), Hash>,
+    /// Dots of which their device was told that they were refused.
+    dead: BTreeSet<(RecordId, Dot)>,
     pub(crate) violations: Vec<Violation>,
     /// Where the script stands, for who reads a violation.
     pub(crate) at: String,
@@ -110,6 +112,23 @@ impl Oracle {
                 }
             }
         }
+    }
+
+    /// A device composed a message, whether it arrives or not.
+    pub(crate) fn composed(&mut self, by: &str, message: &Exchange, is_damaged: bool) {
+        let sent = message.push.iter().flat_map(|record| record.edits.iter().map(|edit| (record.id, edit.dot)));
+        let dead: Vec<_> = sent.filter(|sent| self.copies == 0 && self.dead.contains(sent)).collect();
+        for (record, dot) in dead {
+            self.broken("D3", format!("{by} sends {dot:?} of {record} again, which was refused"));
+        }
+        if !message.ranges.is_empty() && !is_damaged && !self.is_disturbed() {
+            self.broken("P5", format!("{by} and the office differ and must look for where"));
+        }
+    }
+
+    /// A device has taken an answer that refuses these dots: none of them is ever sent again.
+    pub(crate) fn was_told(&mut self, refused: Vec<(RecordId, Dot)>) {
+        self.dead.extend(refused);
     }
 
     /// What each number's author had seen of the same group, and what the authors of that had seen.

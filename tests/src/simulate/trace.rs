@@ -2,6 +2,7 @@
 
 use fieldsync::{Request, Response};
 use fieldsync_protocol::RecordId;
+use fieldsync_protocol::compare::{Content, Range, Side};
 use fieldsync_protocol::exchange::{Exchange, ExchangeAnswer, Outcome};
 use fieldsync_protocol::wire;
 
@@ -74,6 +75,9 @@ fn pushed(message: &Exchange) -> String {
     for id in &message.whole {
         text += &format!(", whole {}", short(*id));
     }
+    for range in &message.ranges {
+        text += &format!(", sums of {}", ranged(range));
+    }
     text + if message.cursor.is_some() { "" } else { ", from the start" }
 }
 
@@ -105,8 +109,22 @@ fn answered(answer: &ExchangeAnswer) -> String {
     for id in &answer.left {
         text += &format!(", left {}", short(*id));
     }
+    for found in &answer.ranged {
+        text += &match &found.content {
+            Content::Sums(parts) => format!(", {} parts of {}", parts.len(), ranged(&found.range)),
+            Content::Checks(checks) => {
+                let ids: Vec<String> = checks.iter().map(|(id, _)| short(*id)).collect();
+                format!(", {} holds {}", ranged(&found.range), ids.join(" "))
+            }
+        };
+    }
     text += if answer.anew { ", anew" } else { "" };
     text + if answer.more { ", more" } else { "" }
+}
+
+fn ranged(range: &Range) -> String {
+    let side = if range.side == Side::Own { "own" } else { "shared" };
+    if range.is_whole() { side.to_owned() } else { format!("{side} {}-{}", short(range.from), short(range.to)) }
 }
 
 /// The end of an id: its beginning is a time.
