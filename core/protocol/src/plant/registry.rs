@@ -51,6 +51,7 @@ pub const PLANTS: &[Plant] = &[
     plant("office-keeps-replica", "V1", "The office writes under the same replica id after a restore."),
     plant("signature-alone", "G1", "The office takes a signature whose document it does not have."),
     plant("chain-breaks", "G1", "What devices bring back is not linked into the history's chain."),
+    plant("start-keeps-epoch", "P3", "A start that finds an older copy of its database opens no new epoch."),
     plant("restore-keeps-epoch", "P3", "The restore command opens no new epoch."),
     plant("cursor-unchecked", "P3", "A cursor of a forgotten time is taken as one of today's."),
     plant("second-content-taken", "V1", "An edit that says something else under a known dot is acknowledged."),
