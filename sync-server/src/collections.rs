@@ -1,19 +1,18 @@
-//! The log of collections that stands outside the database, so that a restored database does not bring records back that
-//! were deleted and that nobody keeps any more: it is replayed at every start and by every restore.
+//! The log of collections that stands outside the database ([`crate::log`]), so that a restored database does not bring
+//! records back that were deleted and that nobody keeps any more: it is replayed at every start and by every restore.
 //!
-//! One line a record, `collected RECORD KIND PLACE CHAIN MILLISECONDS`, appended and on the disk before the database is
-//! told; place and chain say how far history had gone. `kept RECORD PLACE` takes a line back whose collection the database
+//! One line a record, `collected RECORD KIND PLACE CHAIN MILLISECONDS`; place and chain say how far history had gone. `kept RECORD PLACE` takes a line back whose collection the database
 //! never heard of although its history goes that far; a database whose history does not is an older copy.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use fieldsync::Files;
 use fieldsync_protocol::{Hash, RecordId};
 
-use crate::revocations::{append, read_log};
+use crate::log::{Lines, Log};
 
 const COLLECTED: &str = "collected";
 const KEPT: &str = "kept";
@@ -33,9 +32,19 @@ pub struct Noted {
 
 /// Which records were ever collected.
 #[derive(Debug, Default)]
-pub struct Collections {
-    file: Option<(Arc<dyn Files>, PathBuf)>,
-    known: Mutex<BTreeMap<RecordId, Noted>>,
+pub struct Collections(Log<Known>);
+
+#[derive(Debug, Default)]
+struct Known(BTreeMap<RecordId, Noted>);
+
+impl Lines for Known {
+    fn read(&mut self, line: &str) {
+        match read_line(line) {
+            Some(Line::Collected(record, noted)) => drop(self.0.insert(record, noted)),
+            Some(Line::Kept(record, place)) => self.0.retain(|id, noted| *id != record || noted.place != place),
+            None => {}
+        }
+    }
 }
 
 impl Collections {
@@ -50,16 +59,7 @@ impl Collections {
     /// # Errors
     /// [`io::Error`] when the file is there and cannot be read.
     pub fn open(path: &Path, files: Arc<dyn Files>) -> io::Result<Self> {
-        let text = read_log(path, files.as_ref())?;
-        let mut known = BTreeMap::new();
-        for line in text.lines() {
-            match read_line(line) {
-                Some(Line::Collected(record, noted)) => drop(known.insert(record, noted)),
-                Some(Line::Kept(record, place)) => known.retain(|id, noted| *id != record || noted.place != place),
-                None => {}
-            }
-        }
-        Ok(Self { file: Some((files, path.to_owned())), known: Mutex::new(known) })
+        Log::open(path, files).map(Self)
     }
 
     /// Notes collections; durable when this returns. Noting the same record twice changes nothing.
@@ -67,16 +67,13 @@ impl Collections {
     /// # Errors
     /// [`io::Error`] of the file; what was not noted then must not be collected.
     pub fn note(&self, records: &[(RecordId, Noted)]) -> io::Result<()> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let new: Vec<_> = records.iter().filter(|(record, _)| !known.contains_key(record)).collect();
-        if let (Some((files, path)), false) = (&self.file, new.is_empty()) {
-            let line = |(record, Noted { kind, place, chain, at_ms }): &&(RecordId, Noted)| {
+        self.0.note(|known| {
+            let new = records.iter().filter(|(record, _)| !known.0.contains_key(record));
+            let line = |(record, Noted { kind, place, chain, at_ms }): &(RecordId, Noted)| {
                 format!("{COLLECTED} {record} {kind} {place} {chain} {at_ms}\n")
             };
-            append(files.as_ref(), path, &new.iter().map(line).collect::<String>())?;
-        }
-        known.extend(new.into_iter().cloned());
-        Ok(())
+            new.map(line).collect()
+        })
     }
 
     /// Takes notes back: the database never heard of these collections.
@@ -84,20 +81,15 @@ impl Collections {
     /// # Errors
     /// [`io::Error`] of the file; the notes stand then.
     pub fn take_back(&self, records: &[RecordId]) -> io::Result<()> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let noted = records.iter().filter_map(|record| Some((record, known.get(record)?.place)));
-        let lines: String = noted.map(|(record, place)| format!("{KEPT} {record} {place}\n")).collect();
-        if let (Some((files, path)), false) = (&self.file, lines.is_empty()) {
-            append(files.as_ref(), path, &lines)?;
-        }
-        known.retain(|record, _| !records.contains(record));
-        Ok(())
+        self.0.note(|known| {
+            let noted = records.iter().filter_map(|record| Some((record, known.0.get(record)?.place)));
+            noted.map(|(record, place)| format!("{KEPT} {record} {place}\n")).collect()
+        })
     }
 
     /// Everything noted.
     pub fn all(&self) -> Vec<(RecordId, Noted)> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().map(|(record, noted)| (*record, noted.clone())).collect()
+        self.0.known().0.iter().map(|(record, noted)| (*record, noted.clone())).collect()
     }
 }
 

@@ -8,7 +8,8 @@ use fieldsync_protocol::rights::{self, Actor, Code, Deed};
 use fieldsync_protocol::{DeviceId, Hash, PersonId, RecordId, show};
 
 use crate::office::Office;
-use crate::store::{Device, Replica, StoreError, Txn};
+use crate::revocations;
+use crate::store::{Device, StoreError, Txn};
 use crate::sync::edit::EditError;
 
 /// Longest name of a device, characters.
@@ -94,6 +95,7 @@ pub fn readmit(office: &Office, certificate: &Certificate) -> Result<Option<Devi
             revoked_ms: revocations.at_ms(certificate.device),
             wipe_ms: revocations.wipe_ms(certificate.device),
             wiped_ms: revocations.wiped_ms(certificate.device),
+            retired_ms: revocations.retired_ms(certificate.device),
             ..new_device(&certificate, "enrolled before a restore".to_owned())
         };
         txn.put_device(&device)?;
@@ -146,19 +148,17 @@ pub fn wipe(office: &Office, device: DeviceId, by: &Actor) -> Result<(), EditErr
 /// already and is left as it is.
 ///
 /// # Errors
-/// [`StoreError`] of the store.
+/// [`StoreError`] of the store, or of the log outside it, which is written first.
 pub fn retire(office: &Office, device: DeviceId) -> Result<(), StoreError> {
     let now_ms = office.now_ms();
-    office.write(move |txn| {
-        let found = txn.device(device)?.filter(|device| device.revoked_ms.is_none() && device.retired_ms.is_none());
-        let Some(found) = found else { return Ok(()) };
-        txn.put_device(&Device { retired_ms: Some(now_ms), ..found })?;
-        for (id, replica) in txn.replicas_of(device)? {
-            if replica.retired_ms.is_none() {
-                txn.put_replica(id, &Replica { retired_ms: Some(now_ms), ..replica })?;
-            }
-        }
-        Ok(())
+    let found = office.read(|txn| txn.device(device))?;
+    if found.is_none_or(|device| device.revoked_ms.is_some() || device.retired_ms.is_some()) {
+        return Ok(());
+    }
+    office.revocations.note_retired(device, now_ms).map_err(|error| StoreError::Database(error.into()))?;
+    office.write(move |txn| match txn.device(device)? {
+        Some(device) => revocations::retire(txn, device, now_ms),
+        None => Ok(()),
     })
 }
 

@@ -1,25 +1,31 @@
-//! The log of privacy erasures that stands outside the database, so that a restored database does not bring erased people
-//! back: it is replayed at every start and by every restore.
+//! The log of privacy erasures that stands outside the database ([`crate::log`]), so that a restored database does not bring
+//! erased people back: it is replayed at every start and by every restore.
 //!
-//! One line a record, `erased RECORD KIND MILLISECONDS`, appended and on the disk before the database is told.
+//! One line a record, `erased RECORD KIND MILLISECONDS`.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use fieldsync::Files;
 use fieldsync_protocol::RecordId;
 
-use crate::revocations::{append, read_log};
+use crate::log::{Lines, Log};
 
 const WORD: &str = "erased";
 
 /// Which records were ever erased: kind and moment.
 #[derive(Debug, Default)]
-pub struct Erasures {
-    file: Option<(Arc<dyn Files>, PathBuf)>,
-    known: Mutex<BTreeMap<RecordId, (String, i64)>>,
+pub struct Erasures(Log<Known>);
+
+#[derive(Debug, Default)]
+struct Known(BTreeMap<RecordId, (String, i64)>);
+
+impl Lines for Known {
+    fn read(&mut self, line: &str) {
+        self.0.extend(read_line(line));
+    }
 }
 
 impl Erasures {
@@ -34,9 +40,7 @@ impl Erasures {
     /// # Errors
     /// [`io::Error`] when the file is there and cannot be read.
     pub fn open(path: &Path, files: Arc<dyn Files>) -> io::Result<Self> {
-        let text = read_log(path, files.as_ref())?;
-        let known = text.lines().filter_map(read_line).collect();
-        Ok(Self { file: Some((files, path.to_owned())), known: Mutex::new(known) })
+        Log::open(path, files).map(Self)
     }
 
     /// Notes erasures; durable when this returns. Noting the same record twice changes nothing.
@@ -44,20 +48,15 @@ impl Erasures {
     /// # Errors
     /// [`io::Error`] of the file; what was not noted then must not be erased.
     pub fn note(&self, records: &[(RecordId, String)], at_ms: i64) -> io::Result<()> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let new: Vec<_> = records.iter().filter(|(record, _)| !known.contains_key(record)).collect();
-        if let (Some((files, path)), false) = (&self.file, new.is_empty()) {
-            let lines: String = new.iter().map(|(record, kind)| format!("{WORD} {record} {kind} {at_ms}\n")).collect();
-            append(files.as_ref(), path, &lines)?;
-        }
-        known.extend(new.into_iter().map(|(record, kind)| (*record, (kind.clone(), at_ms))));
-        Ok(())
+        self.0.note(|known| {
+            let new = records.iter().filter(|(record, _)| !known.0.contains_key(record));
+            new.map(|(record, kind)| format!("{WORD} {record} {kind} {at_ms}\n")).collect()
+        })
     }
 
     /// Everything noted: record, kind, moment.
     pub fn all(&self) -> Vec<(RecordId, String, i64)> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().map(|(record, (kind, at_ms))| (*record, kind.clone(), *at_ms)).collect()
+        self.0.known().0.iter().map(|(record, (kind, at_ms))| (*record, kind.clone(), *at_ms)).collect()
     }
 }
 

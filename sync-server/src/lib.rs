@@ -21,6 +21,7 @@ pub mod erasures;
 pub mod folder;
 pub mod import;
 pub mod keys;
+mod log;
 pub mod logging;
 pub mod metrics;
 pub mod office;

@@ -1,40 +1,62 @@
-//! The log of revocations that stands outside the database, so that a restored database cannot bring a revoked device
-//! back: it is replayed at every start and asked whenever a device is taken back on its certificate.
+//! The log of what became of devices: revoked, to be wiped, wiped, given up. It stands outside the database
+//! ([`crate::log`]), so that a restored database cannot bring a revoked device back or wait for one that was given up; it is
+//! asked, too, whenever a device is taken back on its certificate.
 //!
-//! One line an event, `revoked DEVICE MILLISECONDS`, appended and on the disk before the database is told; `wipe DEVICE
-//! MILLISECONDS PERSON` when somebody at the office asks that a device be wiped, `wiped` when the device said that it does so. Lines that begin with another word
-//! belong to newer servers and are left alone.
+//! One line an event: `revoked DEVICE MILLISECONDS`; `wipe DEVICE MILLISECONDS PERSON` when somebody at the office asks that
+//! a device be wiped, `wiped` when the device said that it does so; `retired` when it was given up, and `returned` when it
+//! was heard of again.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use fieldsync::Files;
 use fieldsync_protocol::{DeviceId, PersonId};
 
+use crate::log::{Lines, Log};
 use crate::office::Office;
-use crate::store::{Device, StoreError};
+use crate::store::{Device, Replica, StoreError, Txn};
 
-/// What can happen to a device, by the word that begins its line.
-const WORDS: [&str; 3] = ["revoked", "wipe", "wiped"];
-
-/// When each of [`WORDS`] happened to a device.
-type Times = [Option<i64>; WORDS.len()];
-
-/// Which devices were ever revoked, and when.
+/// What became of devices, and when.
 #[derive(Debug, Default)]
-pub struct Revocations {
-    file: Option<(Arc<dyn Files>, PathBuf)>,
-    known: Mutex<BTreeMap<DeviceId, Known>>,
-}
+pub struct Revocations(Log<Known>);
+
+#[derive(Debug, Default)]
+struct Known(BTreeMap<DeviceId, Fate>);
 
 /// What is known of one device.
 #[derive(Debug, Clone, Copy, Default)]
-struct Known {
-    times: Times,
+struct Fate {
+    revoked_ms: Option<i64>,
+    wipe_ms: Option<i64>,
     /// Who asked that it be wiped.
     wiped_by: Option<PersonId>,
+    wiped_ms: Option<i64>,
+    /// Since when nobody waits for it.
+    retired_ms: Option<i64>,
+}
+
+impl Lines for Known {
+    fn read(&mut self, line: &str) {
+        let mut words = line.split_whitespace();
+        let (Some(word), Some(device), Some(at_ms)) = (words.next(), words.next(), words.next()) else { return };
+        let (Ok(device), Ok(at_ms)) = (device.parse(), at_ms.parse()) else { return };
+        let known = self.0.get(&device).copied().unwrap_or_default();
+        let fate = match word {
+            "revoked" => Fate { revoked_ms: known.revoked_ms.or(Some(at_ms)), ..known },
+            "wipe" => Fate {
+                wipe_ms: known.wipe_ms.or(Some(at_ms)),
+                wiped_by: known.wiped_by.or_else(|| words.next()?.parse().ok()),
+                ..known
+            },
+            "wiped" => Fate { wiped_ms: known.wiped_ms.or(Some(at_ms)), ..known },
+            "retired" => Fate { retired_ms: known.retired_ms.or(Some(at_ms)), ..known },
+            "returned" => Fate { retired_ms: None, ..known },
+            _ => return,
+        };
+        self.0.insert(device, fate);
+    }
 }
 
 impl Revocations {
@@ -43,21 +65,13 @@ impl Revocations {
         Self::default()
     }
 
-    /// Reads the log at `path`; none there is an empty one. A line cut short by a crash is passed over: its revocation
-    /// had not been answered.
+    /// Reads the log at `path`; none there is an empty one. A line cut short by a crash is passed over: its event had not
+    /// been answered.
     ///
     /// # Errors
     /// [`io::Error`] when the file is there and cannot be read.
     pub fn open(path: &Path, files: Arc<dyn Files>) -> io::Result<Self> {
-        let text = read_log(path, files.as_ref())?;
-        let mut known: BTreeMap<DeviceId, Known> = BTreeMap::new();
-        for (word, device, at_ms, by) in text.lines().filter_map(read_line) {
-            let entry = known.entry(device).or_default();
-            entry.times[word].get_or_insert(at_ms);
-            entry.wiped_by = entry.wiped_by.or(by);
-        }
-        let known = Mutex::new(known);
-        Ok(Self { file: Some((files, path.to_owned())), known })
+        Log::open(path, files).map(Self)
     }
 
     /// Notes a revocation; durable when this returns. Noting the same device twice changes nothing.
@@ -65,7 +79,7 @@ impl Revocations {
     /// # Errors
     /// [`io::Error`] of the file; nothing is noted then.
     pub fn note(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
-        self.add(0, device, at_ms, None)
+        self.add(device, |known| known.revoked_ms.is_none().then(|| format!("revoked {device} {at_ms}\n")))
     }
 
     /// Notes that a device is to be wiped, and who asked, like [`Revocations::note`].
@@ -73,7 +87,7 @@ impl Revocations {
     /// # Errors
     /// [`io::Error`] of the file; nothing is noted then.
     pub fn note_wipe(&self, device: DeviceId, at_ms: i64, by: PersonId) -> io::Result<()> {
-        self.add(1, device, at_ms, Some(by))
+        self.add(device, |known| known.wipe_ms.is_none().then(|| format!("wipe {device} {at_ms} {by}\n")))
     }
 
     /// Notes that a device wipes itself, like [`Revocations::note`].
@@ -81,33 +95,39 @@ impl Revocations {
     /// # Errors
     /// [`io::Error`] of the file; nothing is noted then.
     pub fn note_wiped(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
-        self.add(2, device, at_ms, None)
+        self.add(device, |known| known.wiped_ms.is_none().then(|| format!("wiped {device} {at_ms}\n")))
     }
 
-    fn add(&self, word: usize, device: DeviceId, at_ms: i64, by: Option<PersonId>) -> io::Result<()> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.get(&device).is_some_and(|known| known.times[word].is_some()) {
-            return Ok(());
-        }
-        if let Some((files, path)) = &self.file {
-            let by = by.map(|by| format!(" {by}")).unwrap_or_default();
-            append(files.as_ref(), path, &format!("{} {device} {at_ms}{by}\n", WORDS[word]))?;
-        }
-        let entry = known.entry(device).or_default();
-        entry.times[word] = Some(at_ms);
-        entry.wiped_by = entry.wiped_by.or(by);
-        Ok(())
+    /// Notes that a device was given up, like [`Revocations::note`].
+    ///
+    /// # Errors
+    /// [`io::Error`] of the file; nothing is noted then.
+    pub fn note_retired(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
+        self.add(device, |known| known.retired_ms.is_none().then(|| format!("retired {device} {at_ms}\n")))
+    }
+
+    /// Notes that a device that was given up was heard of again, and is waited for from now on. One that was not changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`io::Error`] of the file; nothing is noted then.
+    pub fn note_returned(&self, device: DeviceId, at_ms: i64) -> io::Result<()> {
+        self.add(device, |known| known.retired_ms.is_some().then(|| format!("returned {device} {at_ms}\n")))
+    }
+
+    fn add(&self, device: DeviceId, line: impl FnOnce(Fate) -> Option<String>) -> io::Result<()> {
+        self.0.note(|known| line(known.0.get(&device).copied().unwrap_or_default()).unwrap_or_default())
     }
 
     /// When a device was revoked; `None` when it never was. One that is to be wiped is revoked.
     pub fn at_ms(&self, device: DeviceId) -> Option<i64> {
-        let [revoked, wipe, _] = self.times(device);
-        revoked.or(wipe)
+        let known = self.known(device);
+        known.revoked_ms.or(known.wipe_ms)
     }
 
     /// When the office asked that a device be wiped.
     pub fn wipe_ms(&self, device: DeviceId) -> Option<i64> {
-        self.times(device)[1]
+        self.known(device).wipe_ms
     }
 
     /// Who asked that a device be wiped; `None` when nobody did, or before that was noted.
@@ -117,24 +137,25 @@ impl Revocations {
 
     /// When a device said that it wipes itself.
     pub fn wiped_ms(&self, device: DeviceId) -> Option<i64> {
-        self.times(device)[2]
+        self.known(device).wiped_ms
     }
 
-    fn times(&self, device: DeviceId) -> Times {
-        self.known(device).times
+    /// When a device was given up that was not heard of since.
+    pub fn retired_ms(&self, device: DeviceId) -> Option<i64> {
+        self.known(device).retired_ms
     }
 
-    fn known(&self, device: DeviceId) -> Known {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&device).copied().unwrap_or_default()
+    fn known(&self, device: DeviceId) -> Fate {
+        self.0.known().0.get(&device).copied().unwrap_or_default()
     }
 
     fn all(&self) -> Vec<DeviceId> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+        self.0.known().0.keys().copied().collect()
     }
 }
 
-/// Revokes in the database what the log says was revoked, asks again for what is to be wiped, and returns how many
-/// devices the database had as not revoked.
+/// Revokes in the database what the log says was revoked, asks again for what is to be wiped, gives up what was given up,
+/// and returns how many devices the database had as not revoked.
 ///
 /// # Errors
 /// [`StoreError`] of the store.
@@ -153,46 +174,29 @@ pub fn replay(office: &Office) -> Result<usize, StoreError> {
                 wiped_ms: device.wiped_ms.or(log.wiped_ms(id)),
                 ..device.clone()
             };
-            count += usize::from(device.revoked_ms.is_none());
+            count += usize::from(device.revoked_ms.is_none() && replayed.revoked_ms.is_some());
             if replayed != device {
                 txn.put_device(&replayed)?;
+            }
+            if let Some(at_ms) = log.retired_ms(id) {
+                retire(txn, replayed, at_ms)?;
             }
         }
         Ok(count)
     })
 }
 
-fn read_line(line: &str) -> Option<(usize, DeviceId, i64, Option<PersonId>)> {
-    let mut words = line.split_whitespace();
-    let first = words.next()?;
-    let word = WORDS.iter().position(|word| *word == first)?;
-    let device = words.next()?.parse().ok()?;
-    let at_ms = words.next()?.parse().ok()?;
-    let by = words.next().and_then(|by| by.parse().ok());
-    Some((word, device, at_ms, by))
-}
-
-/// The text of a log; none there is an empty one.
-pub(crate) fn read_log(path: &Path, files: &dyn Files) -> io::Result<String> {
-    match files.read(path, 0, usize::MAX) {
-        Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error),
+/// Gives a device up, with every replica id it had. One that is revoked or was given up is left as it is.
+pub(crate) fn retire(txn: &mut dyn Txn, device: Device, at_ms: i64) -> Result<(), StoreError> {
+    if device.revoked_ms.is_some() || device.retired_ms.is_some() {
+        return Ok(());
     }
-}
-
-/// Appends lines to a log, on the disk when this returns, also after a line that was cut short.
-pub(crate) fn append(files: &dyn Files, path: &Path, line: &str) -> io::Result<()> {
-    let Some(length) = files.len(path)? else {
-        // A new file is made under another name, so that its name is on the disk too.
-        let fresh = path.with_extension("new");
-        files.write(&fresh, line.as_bytes())?;
-        return files.rename(&fresh, path);
-    };
-    let is_cut = length > 0 && files.read(path, length - 1, 1)? != b"\n";
-    let ending = if is_cut { "\n" } else { "" };
-    files.append(path, length, format!("{ending}{line}").as_bytes())?;
-    files.sync(path)
+    for (id, replica) in txn.replicas_of(device.id)? {
+        if replica.retired_ms.is_none() {
+            txn.put_replica(id, &Replica { retired_ms: Some(at_ms), ..replica })?;
+        }
+    }
+    txn.put_device(&Device { retired_ms: Some(at_ms), ..device })
 }
 
 #[cfg(test)]
@@ -202,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_revocation_survives_the_process_and_a_line_cut_short_harms_no_other() {
+    fn what_became_of_a_device_survives_the_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("revocations.log");
         let (one, two) = (DeviceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
@@ -221,5 +225,21 @@ mod tests {
         assert_eq!((log.wipe_ms(one), log.wipe_ms(two), log.wiped_ms(two)), (None, Some(8), None));
         assert_eq!((log.wiped_by(one), log.wiped_by(two)), (None, Some(ruth)), "who asked first");
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 5);
+    }
+
+    #[test]
+    fn a_device_is_given_up_as_often_as_somebody_gives_it_up_after_it_returned() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations.log");
+        let (open, one) = (|| Revocations::open(&path, Arc::new(SystemFiles)).unwrap(), DeviceId::from_bytes([1; 16]));
+        open().note_returned(one, 1).unwrap();
+        assert!(!path.exists(), "nobody had given it up");
+        open().note_retired(one, 2).unwrap();
+        open().note_retired(one, 3).unwrap();
+        assert_eq!(open().retired_ms(one), Some(2));
+        open().note_returned(one, 4).unwrap();
+        assert_eq!(open().retired_ms(one), None);
+        open().note_retired(one, 5).unwrap();
+        assert_eq!((open().retired_ms(one), open().at_ms(one)), (Some(5), None));
     }
 }

@@ -181,6 +181,31 @@ fn a_phone_given_up_before_a_restore_still_brings_back_what_the_office_forgot() 
 }
 
 #[test]
+fn a_restored_office_still_knows_whom_it_had_given_up_and_who_had_returned() {
+    let mut fleet = Fleet::open();
+    let (anna, order) = with_job(&fleet, "Anna");
+    let (bert, his) = with_job(&fleet, "Bert");
+    fleet.settle(&[&anna, &bert]);
+    let backup = fleet.back_up();
+    for phone in [&anna, &bert] {
+        enrol::retire(&fleet.office, device_of(phone)).expect("the office gives it up");
+    }
+    fleet.settle(&[&bert]);
+    let (late, fine) = (note(&anna, order, "not sent in time"), note(&bert, his, "he had returned"));
+    fleet.restore(&backup);
+
+    assert!(is_retired(&fleet, &anna), "nobody waits for her, and nothing is blocked by her");
+    assert!(!is_retired(&fleet, &bert));
+    fleet.settle(&[&anna, &bert]);
+
+    assert!(!fleet.has(late) && fleet.has(fine));
+    assert_eq!(held_at_the_office(&fleet).iter().map(|held| held.record).collect::<Vec<_>>(), [late]);
+    let again = fleet.back_up();
+    fleet.restore(&again);
+    assert!(!is_retired(&fleet, &anna), "she is waited for again, also after the next restore");
+}
+
+#[test]
 fn a_phone_that_was_away_for_more_than_a_year_hands_over_its_work_and_fetches_everything_anew() {
     let fleet = Fleet::open();
     let (anna, order) = with_job(&fleet, "Anna");

@@ -86,7 +86,7 @@ pub fn exchange(
             txn.claim_place(cursor.highest)?;
         }
     } else {
-        let is_retired = returning::is_retired(txn, &mut device, tenant.epoch, message.replica)?;
+        let is_retired = returning::is_retired(office, txn, &mut device, tenant.epoch, message.replica)?;
         let replica = txn.replica(message.replica)?;
         if !is_retired && is_copy(txn, &device, message, replica.as_ref(), token.as_ref())? {
             answer.again = Some(known(txn, message)?);

@@ -16,8 +16,9 @@ use crate::office::Office;
 use crate::store::{Device, Replica, StoreError, Tenant, Txn};
 
 /// Whether a replica id may say nothing new. A retired device that is heard of counts again from now on; the id it comes
-/// with, known or not, stays retired.
+/// with, known or not, stays retired. That it returned is noted in the log outside the database as well.
 pub(super) fn is_retired(
+    office: &Office,
     txn: &mut dyn Txn,
     device: &mut Device,
     epoch: u64,
@@ -28,6 +29,11 @@ pub(super) fn is_retired(
         return Ok(false);
     }
     let since_ms = device.retired_ms.take();
+    if since_ms.is_some() {
+        // Noted first: the log alone must not give up a device that the database waits for.
+        let noted = office.revocations.note_returned(device.id, office.now_ms());
+        noted.map_err(|error| StoreError::Database(error.into()))?;
+    }
     if known.is_some_and(|replica| replica.retired_ms.is_some()) {
         return Ok(true);
     }
