@@ -223,7 +223,7 @@ fn is_copy(
         let is_named = replica
             .push_id
             .is_none_or(|last| message.sent_ids.contains(&last) || token.is_some_and(|token| token.push_id == last));
-        if replica.device != device.id || !is_named {
+        if replica.device != device.id || !is_named && !fieldsync_protocol::planted!("push-id-unchecked") {
             return Ok(true);
         }
     }

@@ -54,6 +54,7 @@ pub const PLANTS: &[Plant] = &[
     plant("start-keeps-epoch", "P3", "A start that finds an older copy of its database opens no new epoch."),
     plant("restore-keeps-epoch", "P3", "The restore command opens no new epoch."),
     plant("cursor-unchecked", "P3", "A cursor of a forgotten time is taken as one of today's."),
+    plant("push-id-unchecked", "V1", "A store that does not name the last push of its replica id passes for no copy."),
     plant("second-content-taken", "V1", "An edit that says something else under a known dot is acknowledged."),
     plant("retry-held", "P2", "What the office holds for a decision can be tried again, and stands twice."),
     plant("page-without-cursor", "L1", "A page is applied and its cursor is not stored."),
