@@ -15,6 +15,8 @@ use super::{MARKS, Outcome, Profile, Script, plan, run, shrink};
 
 /// One seed in so many is run twice.
 const TWICE: u64 = 50;
+/// Seconds between two words of a long run.
+const TOLD_EVERY_S: u64 = 10;
 /// Failing seeds that are told in full.
 const TOLD_MAX: u64 = 5;
 
@@ -159,6 +161,7 @@ fn explore(arguments: &Arguments, scratch: &Path) -> anyhow::Result<ExitCode> {
     let tally = Mutex::new(Tally::default());
     let failures = Mutex::new(Vec::new());
     let began = Instant::now();
+    let progress = Progress::default();
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -172,6 +175,7 @@ fn explore(arguments: &Arguments, scratch: &Path) -> anyhow::Result<ExitCode> {
                     let again = seed.is_multiple_of(TWICE).then(|| run(&script, scratch, false).trace);
                     let mut tally = tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     tally.add(&outcome);
+                    progress.tell(&tally, arguments.seeds, began);
                     if let Some(again) = again {
                         tally.twice += 1;
                         tally.differing += u64::from(again != outcome.trace);
@@ -211,6 +215,23 @@ fn explore(arguments: &Arguments, scratch: &Path) -> anyhow::Result<ExitCode> {
     }
     let has_failed = tally.failed > 0 || tally.differing > 0;
     Ok(verdict(arguments, has_failed))
+}
+
+/// Says every few seconds how far a long run is, on standard error.
+#[derive(Debug, Default)]
+struct Progress {
+    told_s: AtomicU64,
+}
+
+impl Progress {
+    fn tell(&self, tally: &Tally, seeds: u64, began: Instant) {
+        let now_s = began.elapsed().as_secs();
+        if now_s >= self.told_s.load(Ordering::Relaxed) + TOLD_EVERY_S {
+            self.told_s.store(now_s, Ordering::Relaxed);
+            let rate = tally.seeds * 60 / now_s.max(1);
+            eprintln!("{} of {seeds} seeds, {} failed, {rate} a minute", tally.seeds, tally.failed);
+        }
+    }
 }
 
 fn keep(arguments: &Arguments, script: &Script, name: &str) -> anyhow::Result<()> {

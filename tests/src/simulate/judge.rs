@@ -20,6 +20,10 @@ impl World<'_> {
         for phone in 0..self.phones.len() {
             self.mend(phone);
             self.reopen(phone)?;
+            if self.phones[phone].device.check()?.sums_were_wrong {
+                let name = self.phones[phone].name.clone();
+                self.oracle.broken("P5", format!("the sums of {name} were not those of what it holds"));
+            }
         }
         self.time.fetch_add(30 * 60_000, Ordering::Relaxed);
         if self.script.knob("gives-back", 1) == 1 {
