@@ -48,6 +48,15 @@ fn delete(fleet: &Fleet, kind: &'static str, id: RecordId) {
     fleet.edit(kind, id, vec![(DELETED, delete_fields(&seen))]).expect("the office deletes it");
 }
 
+/// A contact that the office deleted, as everybody has heard.
+fn deleted_contact(fleet: &Fleet, phone: &Phone) -> RecordId {
+    let (customer, _) = order_for(fleet, &[phone]);
+    let contact = contact_by(fleet, phone, customer);
+    delete(fleet, "contact", contact);
+    fleet.settle(&[phone]);
+    contact
+}
+
 fn rename(phone: &Phone, contact: RecordId, name: &str) {
     let draft = Draft::of("contact", contact).change("person", fields! { "name" => name });
     phone.device().edit(draft).expect("the contact is corrected");
@@ -282,10 +291,7 @@ fn an_office_restored_from_before_the_delete_keeps_a_collected_record_deleted() 
 fn after_a_restore_nothing_is_collected_before_every_phone_has_brought_back_what_it_holds() {
     let mut fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let (customer, _) = order_for(&fleet, &[&anna]);
-    let contact = contact_by(&fleet, &anna, customer);
-    delete(&fleet, "contact", contact);
-    fleet.settle(&[&anna]);
+    let contact = deleted_contact(&fleet, &anna);
     assert!(plan(&fleet).records[0].is_free());
     let backup = fleet.back_up();
     let revived = vec![(DELETED, fields! { "deleted" => false })];
@@ -304,10 +310,7 @@ fn after_a_restore_nothing_is_collected_before_every_phone_has_brought_back_what
 fn an_office_restored_from_the_moment_before_a_collection_knows_of_it() {
     let mut fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let (customer, _) = order_for(&fleet, &[&anna]);
-    let contact = contact_by(&fleet, &anna, customer);
-    delete(&fleet, "contact", contact);
-    fleet.settle(&[&anna]);
+    let contact = deleted_contact(&fleet, &anna);
     let backup = fleet.back_up();
     collect(&fleet);
 

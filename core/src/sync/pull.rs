@@ -105,15 +105,18 @@ pub(super) fn leave(work: &mut Work<'_>, id: RecordId) -> Result<(), Error> {
     let mut statement = work.tx.prepare_cached("select exists (select 1 from unnamed where record = ?1)")?;
     let is_unnamed: bool = statement.query_row([id.as_bytes()], |row| row.get(0))?;
     drop(statement);
-    if is_unnamed
-        && !meta::has(work.tx, meta::STARTS_OVER)?
-        && let Some(theirs) = store::record::theirs(work.tx, id)?
-        && !theirs.record.version.is_empty()
-        && !fieldsync_protocol::planted!("leaves-unoffered")
-    {
-        store::offer::add(work.tx, &theirs, false)?;
+    if is_unnamed && !meta::has(work.tx, meta::STARTS_OVER)? && !fieldsync_protocol::planted!("leaves-unoffered") {
+        offer_back(work, id, false)?;
     }
     work.set_leaving(id, Leaving::Yes)
+}
+
+/// Offers back what is here of a record, if the office ever said anything of it.
+fn offer_back(work: &Work<'_>, id: RecordId, is_unnamed: bool) -> Result<(), Error> {
+    match store::record::theirs(work.tx, id)? {
+        Some(theirs) if !theirs.record.version.is_empty() => store::offer::add(work.tx, &theirs, is_unnamed),
+        _ => Ok(()),
+    }
 }
 
 /// The office has named these.
@@ -138,11 +141,8 @@ pub(super) fn part_with_unnamed(work: &mut Work<'_>) -> Result<bool, Error> {
     };
     if meta::has(work.tx, meta::STARTS_OVER)? {
         work.set_leaving(id, Leaving::Yes)?;
-    } else if let Some(theirs) = store::record::theirs(work.tx, id)?
-        && !theirs.record.version.is_empty()
-        && !fieldsync_protocol::planted!("no-offer")
-    {
-        store::offer::add(work.tx, &theirs, true)?;
+    } else if !fieldsync_protocol::planted!("no-offer") {
+        offer_back(work, id, true)?;
     }
     work.recompute(id)?;
     Ok(true)

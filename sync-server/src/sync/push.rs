@@ -4,7 +4,7 @@ use fieldsync_protocol::exchange::{Outcome, PushRecord, Refusal};
 use fieldsync_protocol::kinds::{self, Reach};
 use fieldsync_protocol::limits::PAGE_BYTES;
 use fieldsync_protocol::rights::Code;
-use fieldsync_protocol::{Record, RecordId, encode};
+use fieldsync_protocol::{Edit, Record, RecordId, encode};
 
 use super::accept::{self, Accepted, Author, Door};
 use super::bundle::{self, Arrived};
@@ -84,7 +84,7 @@ fn take_perhaps_carried(
     }
     // The dots pushed are not those that are in: the device gets the record as it is.
     match txn.record(push.id)? {
-        Some(_) => acknowledge(office, txn, device, push.id),
+        Some(stored) => acknowledge(office, txn, device, push.id, Some(stored)),
         None => take_record(office, txn, door, device, author, push),
     }
 }
@@ -106,22 +106,36 @@ pub(super) fn set_aside(
         }
     }
     if new.is_empty() {
-        return acknowledge(office, txn, device, push.id);
+        let stored = txn.record(push.id)?;
+        return acknowledge(office, txn, device, push.id, stored);
     }
+    hold(office, txn, door, device, push, &new, code)
+}
+
+/// Holds edits of a push for a person.
+fn hold(
+    office: &Office,
+    txn: &mut dyn Txn,
+    door: &mut Door<'_>,
+    device: &Device,
+    push: &PushRecord,
+    edits: &[Edit],
+    code: Code,
+) -> Result<Outcome, StoreError> {
     let order = order_of(txn, push)?;
-    held::hold(office, txn, device, &push.kind, push.id, order, &new, code)?;
+    held::hold(office, txn, device, &push.kind, push.id, order, edits, code)?;
     order.into_iter().for_each(|order| door.touch(order));
     Ok(Outcome::Held { code })
 }
 
 /// Acknowledges edits that are here already, as far as its technician may see with the record as it is.
-pub(super) fn acknowledge(
+fn acknowledge(
     office: &Office,
     txn: &mut dyn Txn,
     device: &Device,
     id: RecordId,
+    stored: Option<Stored>,
 ) -> Result<Outcome, StoreError> {
-    let stored = txn.record(id)?;
     let check = stored.as_ref().map_or_else(|| Record::new("", id).check(), |stored| stored.check);
     let is_told = scope::is_visible(txn, device.person, id)?;
     let result = stored.filter(|_| is_told).map(|stored| Box::new(stored.record));
@@ -176,14 +190,7 @@ fn take_record(
             };
             Ok(Outcome::Refused { refusals, theirs })
         }
-        Accepted::Held(code) => {
-            let order = order_of(txn, push)?;
-            held::hold(office, txn, device, &push.kind, push.id, order, &push.edits, code)?;
-            if let Some(order) = order {
-                door.touch(order);
-            }
-            Ok(Outcome::Held { code })
-        }
+        Accepted::Held(code) => hold(office, txn, door, device, push, &push.edits, code),
     }
 }
 
