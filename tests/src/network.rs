@@ -42,6 +42,8 @@ pub struct Network {
     address: String,
     is_down: AtomicBool,
     faults: Mutex<VecDeque<Fault>>,
+    /// Requests whose path holds this always break in the middle.
+    breaks: Mutex<Option<String>>,
     requests: AtomicU32,
     answers: Mutex<Vec<Response>>,
 }
@@ -57,6 +59,7 @@ impl Network {
             address: address.to_owned(),
             is_down: AtomicBool::new(false),
             faults: Mutex::default(),
+            breaks: Mutex::default(),
             requests: AtomicU32::new(0),
             answers: Mutex::default(),
         })
@@ -75,6 +78,11 @@ impl Network {
     /// Forgets the faults that no request has met yet.
     pub fn calm(&self) {
         lock(&self.faults).clear();
+    }
+
+    /// From now on a request with a body breaks in the middle whenever its path holds `part`; `None` for none.
+    pub fn break_on(&self, part: Option<String>) {
+        *lock(&self.breaks) = part;
     }
 
     /// Requests made so far, whatever became of them.
@@ -99,7 +107,11 @@ impl Network {
         if self.is_down.load(Ordering::SeqCst) {
             return Err(TransportError::Broken);
         }
-        let fault = lock(&self.faults).pop_front().unwrap_or(Fault::None);
+        let breaks = lock(&self.breaks).as_ref().is_some_and(|part| request.path.contains(part));
+        let fault = match breaks && !request.body.is_empty() {
+            true => Fault::RequestCut,
+            false => lock(&self.faults).pop_front().unwrap_or(Fault::None),
+        };
         match fault {
             Fault::RequestLost => return Err(TransportError::Broken),
             Fault::RequestCut => {

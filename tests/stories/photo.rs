@@ -65,6 +65,33 @@ fn a_large_photo_never_makes_a_record_wait() {
 }
 
 #[test]
+fn a_photo_on_which_the_connection_always_breaks_waits_and_nothing_else_does() {
+    let fleet = Fleet::open();
+    let anna = fleet.phone("Anna");
+    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
+    fleet.assign(order, anna.technician);
+    fleet.settle(&[&anna]);
+    let device = anna.device();
+    let bad = device.add_attachment(order, "image/jpeg", &photo(2 * CHUNK_BYTES), None).expect("it is kept");
+    device.add_attachment(order, "image/jpeg", &photo(3 * CHUNK_BYTES), None).expect("it is kept");
+    anna.network.break_on(Some(bad.to_string()));
+    device.add_note(order, "gate code 4711").expect("a note is added");
+    let given = fleet.order(fleet.customer("Gravel South"), "engine overheats");
+    fleet.assign(given, anna.technician);
+
+    let receipt = anna.sync();
+
+    assert!(receipt.is_complete(), "{receipt}");
+    assert_eq!((receipt.blobs_sent, receipt.blobs_failed, receipt.blobs_here, receipt.still_here), (1, 1, 1, 0));
+    assert_eq!(fleet.job(order).notes.len(), 1);
+    assert!(device.job(given).is_ok());
+    assert_eq!(receipt.agrees, Some(true));
+    anna.network.break_on(None);
+    fleet.settle(&[&anna]);
+    assert_eq!(device.status().expect("the phone's store reads").blobs, 0, "and comes when the line is better");
+}
+
+#[test]
 fn somebody_elses_photo_is_not_to_be_had() {
     let fleet = Fleet::open();
     let (anna, bert) = (fleet.phone("Anna"), fleet.phone("Bert"));

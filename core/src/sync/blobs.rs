@@ -31,15 +31,40 @@ pub(super) struct Chunk {
     bytes: usize,
     /// Blobs that failed one after the other.
     failed_in_a_row: u32,
+    /// Pieces of one blob, or of one bundle, that got no answer one after the other.
+    breaks: u32,
+    /// Blobs and bundles given up for that one after the other.
+    broken_in_a_row: u32,
 }
 
 impl Default for Chunk {
     fn default() -> Self {
-        Self { bytes: CHUNK_BYTES, failed_in_a_row: 0 }
+        Self { bytes: CHUNK_BYTES, failed_in_a_row: 0, breaks: 0, broken_in_a_row: 0 }
     }
 }
 
 impl Chunk {
+    /// A piece got an answer.
+    pub(super) fn got_through(&mut self) {
+        (self.breaks, self.broken_in_a_row) = (0, 0);
+    }
+
+    /// Whether this session sends no more of either: whatever is large breaks.
+    pub(super) fn is_over(&self) -> bool {
+        self.broken_in_a_row >= FAILED_IN_A_ROW_MAX
+    }
+
+    /// A piece got no answer; whether what it is a piece of is given up for this session.
+    pub(super) fn broke(&mut self) -> bool {
+        self.breaks += 1;
+        if self.breaks < BREAKS_MAX {
+            return false;
+        }
+        self.breaks = 0;
+        self.broken_in_a_row += 1;
+        true
+    }
+
     /// Halves what goes at once; `false` when it cannot be less.
     fn shrink(&mut self) -> bool {
         let may = self.bytes > CHUNK_BYTES_MIN;
@@ -54,13 +79,13 @@ impl Session {
     /// The next request of the lane; `None` when nothing is left that could be sent now.
     pub(super) fn next_upload(&mut self) -> Result<Option<Unsigned>, Error> {
         if self.is_time_for_records()? {
-            self.phase = Phase::Records;
-            self.chunks = 0;
+            self.turn_to_records();
             return self.compose().map(Some);
         }
         loop {
             let upload = match std::mem::replace(&mut self.flight, Flight::Nothing) {
                 Flight::Upload(upload) => Some(upload.lane),
+                _ if self.chunk.is_over() => None,
                 _ if self.wipe == Wipe::No => {
                     self.device.read(|connection| store::blob::next_upload(connection, &self.failed_blobs))?
                 }
@@ -114,6 +139,9 @@ impl Session {
                 self.tries.succeeded();
                 self.challenges = Challenges::default();
                 self.chunk.failed_in_a_row = 0;
+                if upload.then.is_some() {
+                    self.chunk.got_through();
+                }
                 self.asked_for = Some(lane.attachment);
                 self.stand_at(lane, offset)
             }
@@ -180,6 +208,23 @@ impl Session {
         }
     }
 
+    /// No answer came to a piece of a blob. Smaller pieces may get through; otherwise the blob waits for the next session,
+    /// and what is asked next is whether the office is reached at all: by the records, which have their turn.
+    pub(super) fn upload_broke(&mut self, upload: Upload) {
+        // On a line that breaks in the middle a quarter may fit where a half does not: there are few attempts.
+        let _ = self.chunk.shrink() && self.chunk.shrink();
+        if self.chunk.broke() {
+            self.fail_blob(upload.lane);
+            self.turn_to_records();
+        }
+    }
+
+    /// Gives records their turn.
+    pub(super) fn turn_to_records(&mut self) {
+        self.phase = Phase::Records;
+        self.chunks = 0;
+    }
+
     fn stand_at(&mut self, lane: Lane, offset: u64) -> Result<(), Error> {
         let offset = if fieldsync_protocol::planted!("photo-done-when-asked") { lane.size } else { offset };
         self.device.write(|tx, _| store::blob::set_offset(tx, lane.attachment, offset))?;
@@ -200,6 +245,9 @@ impl Session {
     }
 }
 
+/// Attempts at one piece of a blob that get no answer before the blob is left for the next session: half of what a session
+/// takes before it counts the office as not reached.
+const BREAKS_MAX: u32 = 3;
 /// Chunks sent in a row before records get their turn: two megabytes.
 const CHUNKS_IN_A_ROW: u32 = 8;
 /// The smallest chunk: no proxy lets less through.

@@ -31,6 +31,7 @@ impl Session {
             let skip = self.failed_envelopes.clone();
             let next = match std::mem::replace(&mut self.flight, Flight::Nothing) {
                 Flight::Envelope(handing) => Some(handing.envelope),
+                _ if self.chunk.is_over() => None,
                 _ => self.device.read(|connection| store::envelope::next(connection, &skip))?,
             };
             let Some(envelope) = next else { return Ok(None) };
@@ -62,6 +63,9 @@ impl Session {
             Verdict::Good => {
                 self.tries.succeeded();
                 self.challenges = Challenges::default();
+                if handing.then.is_some() {
+                    self.chunk.got_through();
+                }
                 self.asked_envelope = Some(envelope.hash);
                 match response.header(BUNDLE_HEADER).and_then(|name| Fate::from_name(name.trim())) {
                     Some(fate) => self.hand_over(envelope, fate),
@@ -95,6 +99,14 @@ impl Session {
                 self.pause_after(response)
             }
             Verdict::End(ended) => self.end(ended),
+        }
+    }
+
+    /// No answer came to a piece: as with a photo.
+    pub(super) fn envelope_broke(&mut self, handing: Handing) {
+        if self.chunk.broke() {
+            self.leave(handing.envelope);
+            self.turn_to_records();
         }
     }
 

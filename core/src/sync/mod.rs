@@ -230,13 +230,15 @@ impl Session {
     /// # Errors
     /// When the store fails.
     pub fn failed(&mut self) -> Result<(), Error> {
-        // What does not arrive on a bad line, or within the seconds an app is given, may arrive in smaller pieces.
-        if let Flight::Exchange(sent) = std::mem::replace(&mut self.flight, Flight::Nothing)
-            && self.tries.is_repeated()
-        {
-            self.portion.shrink(sent.load());
-        }
         self.challenges = Challenges::default();
+        // What does not arrive on a bad line, or within the seconds an app is given, may arrive in smaller pieces.
+        match std::mem::replace(&mut self.flight, Flight::Nothing) {
+            Flight::Exchange(sent) if self.tries.is_repeated() => drop(self.portion.shrink(sent.load())),
+            // Nothing is destroyed that could not be handed over: a device that is to be wiped tries on.
+            Flight::Upload(upload) if self.wipe == Wipe::No => self.upload_broke(upload),
+            Flight::Envelope(handing) if self.wipe == Wipe::No => self.envelope_broke(handing),
+            _ => {}
+        }
         self.pause(None)
     }
 

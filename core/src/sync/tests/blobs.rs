@@ -54,9 +54,9 @@ fn a_photo_is_resumed_where_it_was_cut_and_records_do_not_wait_for_it() {
 
     let receipt = phone.sync_over(|request| lane.respond(&mut office, request));
 
-    assert!(matches!(receipt.ended, Ended::Offline { .. }));
+    assert!(receipt.is_complete(), "the office is reached, by everything else");
     assert!(office.records.contains_key(&attachment), "the record is there already");
-    assert_eq!((receipt.accepted, receipt.blobs_here), (1, 1));
+    assert_eq!((receipt.accepted, receipt.blobs_failed, receipt.blobs_here), (1, 1, 1));
     phone.kill();
     lane.cut = None;
     let receipt = phone.sync_over(|request| lane.respond(&mut office, request));
@@ -324,4 +324,53 @@ fn beyond_the_quota_what_the_office_has_is_let_go_and_comes_again() {
     assert!(here(&photos[0]), "it comes when it is asked for");
     assert!(!here(&photos[2]) && here(&photos[3]), "in the place of the one not used for longest");
     assert_eq!(phone.device.attachment_file(photos[2]).unwrap(), None);
+}
+
+#[test]
+fn a_line_on_which_everything_large_breaks_costs_a_few_attempts_and_no_record_waits_for_it() {
+    let (phone, mut office) = (Phone::new(1), Office::new());
+    phone.sync(&mut office);
+    for size in 0..9 {
+        phone.device.add_attachment(id(ORDER), "image/jpeg", &photo(CHUNK_BYTES + size), None).unwrap();
+    }
+    let (mut puts, mut exchanges) = (Vec::new(), 0);
+
+    let receipt = phone.sync_over(|request| match request.method {
+        "HEAD" => {
+            Some(Response { status: 200, headers: vec![("Fieldsync-Offset".into(), "0".into())], body: Vec::new() })
+        }
+        "PUT" => {
+            if puts.is_empty() {
+                phone.enter(id(70), "finding", "while it breaks");
+            }
+            puts.push(request.body.len());
+            None
+        }
+        _ => {
+            exchanges += 1;
+            Some(office.respond(request))
+        }
+    });
+
+    assert!(receipt.is_complete(), "{receipt}");
+    assert_eq!((receipt.blobs_failed, receipt.blobs_here, receipt.still_here), (3, 9, 0));
+    assert_eq!(texts(office.records.get(&id(70)), "finding"), ["while it breaks"]);
+    assert_eq!(puts, [CHUNK_BYTES, CHUNK_BYTES / 4, CHUNK_BYTES / 16].repeat(3), "smaller pieces, then another photo");
+    assert!(exchanges <= 6, "{exchanges} exchanges");
+}
+
+#[test]
+fn an_office_that_is_out_of_reach_in_the_middle_of_a_photo_is_said_to_be() {
+    let (phone, mut office, mut lane) = (Phone::new(1), Office::new(), Lane::default());
+    phone.sync(&mut office);
+    phone.device.add_attachment(id(ORDER), "image/jpeg", &photo(CHUNK_BYTES * 2), None).unwrap();
+    let mut is_gone = false;
+
+    let receipt = phone.sync_over(|request| {
+        is_gone |= request.method == "PUT";
+        if is_gone { None } else { lane.respond(&mut office, request) }
+    });
+
+    assert!(matches!(receipt.ended, Ended::Offline { .. }));
+    assert_eq!(receipt.blobs_here, 1);
 }
