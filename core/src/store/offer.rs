@@ -1,7 +1,7 @@
 //! Offers: what the office once said and seems to have forgotten, until it answers.
 
-use fieldsync_protocol::{Record, RecordId, Seal, encode};
-use rusqlite::{Connection, params};
+use fieldsync_protocol::{Record, RecordId, Seal, Version, encode};
+use rusqlite::{Connection, Row, params};
 
 use super::record::{self, Theirs};
 use super::repair;
@@ -20,10 +20,38 @@ pub(crate) struct Waiting {
 }
 
 /// The offered forms of a record, oldest first.
-pub(crate) fn of(connection: &Connection, id: RecordId) -> Result<Vec<Record>, Error> {
-    let mut statement = connection.prepare_cached("select body from offer where record = ?1 order by id")?;
-    let bodies = statement.query_map([id.as_bytes()], |row| row.get::<_, Vec<u8>>(0))?;
-    bodies.map(|body| Ok(encode::from_cbor(&body?)?)).collect()
+pub(crate) fn of(connection: &Connection, id: RecordId) -> Result<Vec<Waiting>, Error> {
+    let mut statement = connection.prepare_cached("select id, body, seal from offer where record = ?1 order by id")?;
+    let rows = statement.query_map([id.as_bytes()], columns)?;
+    rows.map(|row| waiting(row?)).collect()
+}
+
+impl Waiting {
+    /// Shows the offer beside what is shown, which had the version `base` before any offer. A value that is offered alone
+    /// says nothing of others, whatever its version includes.
+    pub(crate) fn show(&self, base: &Version, shown: &mut Record) {
+        let mut values =
+            self.record.groups.iter().flat_map(|(group, siblings)| siblings.iter().map(move |one| (group, one)));
+        match (values.next(), values.next()) {
+            (Some((group, (dot, sibling))), None) if self.seal.is_none() => {
+                if !base.covers(*dot) {
+                    shown.groups.entry(group.clone()).or_default().insert(*dot, sibling.clone());
+                    shown.version.add(*dot);
+                }
+            }
+            _ => shown.merge(&self.record),
+        }
+    }
+}
+
+type Columns = (i64, Vec<u8>, Option<Seal>);
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
+    Ok((row.get(0)?, row.get(1)?, record::seal(row, 2)?))
+}
+
+fn waiting((key, body, seal): Columns) -> Result<Waiting, Error> {
+    Ok(Waiting { key, size: body.len(), record: encode::from_cbor(&body)?, seal })
 }
 
 /// Remembers to offer `theirs` back. The same content is offered once. What was damaged is nobody's word: it is asked for
@@ -42,16 +70,21 @@ pub(crate) fn add(connection: &Connection, theirs: &Theirs, is_unnamed: bool) ->
     Ok(())
 }
 
+/// Remembers to offer one value of a record that is too large to be offered whole; without a seal.
+pub(crate) fn add_value(connection: &Connection, part: &Record, is_unnamed: bool) -> Result<(), Error> {
+    connection.prepare_cached("insert into offer (record, body, unnamed) values (?1, ?2, ?3)")?.execute(params![
+        part.id.as_bytes(),
+        encode::cbor(part),
+        is_unnamed
+    ])?;
+    Ok(())
+}
+
 /// The oldest offers.
 pub(crate) fn oldest(connection: &Connection, limit: usize) -> Result<Vec<Waiting>, Error> {
     let mut statement = connection.prepare_cached("select id, body, seal from offer order by id limit ?1")?;
-    let rows = statement
-        .query_map([limit as i64], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, record::seal(row, 2)?)))?;
-    rows.map(|row| {
-        let (key, body, seal) = row?;
-        Ok(Waiting { key, size: body.len(), record: encode::from_cbor(&body)?, seal })
-    })
-    .collect()
+    let rows = statement.query_map([limit as i64], columns)?;
+    rows.map(|row| waiting(row?)).collect()
 }
 
 /// Takes out an answered offer; whether it was made because a walk had not named the record.

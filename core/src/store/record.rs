@@ -141,7 +141,8 @@ impl<'t> Work<'t> {
         }
         let is_plain = offers.is_empty() && edits.is_empty();
         let mut shown = theirs.map_or_else(|| Record::new(kind, id), |theirs| theirs.record);
-        offers.iter().for_each(|offer| shown.merge(offer));
+        let base = shown.version.clone();
+        offers.iter().for_each(|offer| offer.show(&base, &mut shown));
         edits.iter().for_each(|edit| shown.put(edit));
         self.tx
             .prepare_cached("update record set mixed = ?2, work_order = ?3, conflicts = ?4 where id = ?1")?

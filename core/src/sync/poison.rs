@@ -83,6 +83,11 @@ impl Hunt {
         self.offers.contains(&offer)
     }
 
+    /// This offer does not get through in this session.
+    pub(super) fn leave_offer(&mut self, offer: i64) {
+        self.offers.insert(offer);
+    }
+
     /// How many offers did not get through in this session.
     pub(super) fn failed_offers(&self) -> usize {
         self.offers.len()

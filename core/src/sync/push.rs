@@ -286,6 +286,19 @@ pub(super) fn deliver(work: &mut Work<'_>, record: &Record, seal: Seal) -> Resul
     work.set_theirs(record, Some(seal))
 }
 
+/// The values of a record one by one, each with nothing of the version but its own dot: none speaks for another, and the
+/// office's seal, which is over the whole, is for none of them.
+pub(super) fn values(record: &Record) -> Vec<Record> {
+    let all = record.groups.iter().flat_map(|(group, siblings)| siblings.iter().map(move |value| (group, value)));
+    all.map(|(group, (dot, sibling))| {
+        let mut part = Record::new(record.kind.clone(), record.id);
+        part.version.add(*dot);
+        part.groups.entry(group.clone()).or_default().insert(*dot, sibling.clone());
+        part
+    })
+    .collect()
+}
+
 /// Takes the answer to one offer.
 pub(super) fn settle_offer(
     work: &mut Work<'_>,

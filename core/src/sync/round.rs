@@ -272,14 +272,23 @@ impl Session {
         Ok(())
     }
 
-    /// An offer that the office cannot read is given up: it is the office's own word, and stays *theirs* here.
+    /// What something on the way does not let through is offered again at the next sync. An offer that the office finds too
+    /// large goes value by value; one that it cannot read is given up: it is the office's own word, and stays *theirs* here.
     fn drop_offer(&mut self, load: &Load, said: Said, code: FaultCode) -> Result<(), Error> {
-        let (Some(offer), Some(key), Said::Office) = (load.offers.first(), load.offer_keys.first(), said) else {
+        let (Some(offer), Some(key)) = (load.offers.first(), load.offer_keys.first()) else {
             return self.end(Ended::Fault(code));
         };
+        if said == Said::Somebody {
+            self.hunt.leave_offer(*key);
+            return Ok(());
+        }
+        let parts = if code == FaultCode::TooLarge { push::values(&offer.record) } else { Vec::new() };
         let id = offer.record.id;
         self.device.change(|work| {
-            store::offer::remove(work.tx, *key)?;
+            let is_unnamed = store::offer::remove(work.tx, *key)?;
+            for part in parts.iter().filter(|_| parts.len() > 1) {
+                store::offer::add_value(work.tx, part, is_unnamed)?;
+            }
             work.recompute(id)
         })
     }
