@@ -94,6 +94,14 @@ pub(crate) fn remove(connection: &Connection, key: i64) -> Result<bool, Error> {
     Ok(unnamed.contains(&true))
 }
 
+/// The office has named the record after all: whatever it answers to the offer, the record stays.
+pub(crate) fn was_named(connection: &Connection, id: RecordId) -> Result<(), Error> {
+    connection
+        .prepare_cached("update offer set unnamed = 0 where record = ?1 and unnamed")?
+        .execute([id.as_bytes()])?;
+    Ok(())
+}
+
 /// Number of offers without an answer.
 pub(crate) fn count(connection: &Connection) -> Result<u32, Error> {
     Ok(connection.prepare_cached("select count(*) from offer")?.query_row([], |row| row.get(0))?)

@@ -119,11 +119,13 @@ fn offer_back(work: &Work<'_>, id: RecordId, is_unnamed: bool) -> Result<(), Err
     }
 }
 
-/// The office has named these.
+/// The office has named these. An offer that was made because it had not changes nothing about their place here any more:
+/// an earlier offer may have brought them back into the scope.
 pub(super) fn name<'i>(work: &mut Work<'_>, ids: impl Iterator<Item = &'i RecordId>) -> Result<(), Error> {
     let mut statement = work.tx.prepare_cached("delete from unnamed where record = ?1")?;
     for id in ids {
         statement.execute([id.as_bytes()])?;
+        store::offer::was_named(work.tx, *id)?;
     }
     Ok(())
 }
