@@ -166,7 +166,12 @@ impl World<'_> {
         if !lost.is_empty() {
             self.marks.hit("restore-lost-for-good");
         }
-        lost.into_iter().for_each(|number| self.oracle.excuse(number, "the office forgot it and nobody held it"));
+        // What such an entry had replaced before it was ever sent went with it.
+        let lost: BTreeSet<u64> = lost.into_iter().collect();
+        let (before_it, sent) = (self.oracle.dominated_by(&lost), &self.oracle.sent);
+        let gone: Vec<u64> =
+            before_it.into_iter().filter(|number| lost.contains(number) || !sent.contains(number)).collect();
+        gone.into_iter().for_each(|number| self.oracle.excuse(number, "the office forgot it and nobody held it"));
         self.site.stop();
         match how {
             Verb::Restore => {
