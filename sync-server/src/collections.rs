@@ -1,8 +1,9 @@
 //! The log of collections that stands outside the database ([`crate::log`]), so that a restored database does not bring
 //! records back that were deleted and that nobody keeps any more: it is replayed at every start and by every restore.
 //!
-//! One line a record, `collected RECORD KIND PLACE CHAIN MILLISECONDS`; place and chain say how far history had gone. `kept RECORD PLACE` takes a line back whose collection the database
-//! never heard of although its history goes that far; a database whose history does not is an older copy.
+//! One line a record, `collected RECORD KIND PLACE CHAIN MILLISECONDS`; place and chain say how far history had gone.
+//! `kept RECORD PLACE` takes a line back whose collection the database never heard of although its history goes that
+//! far; a database whose history does not is an older copy.
 
 use std::collections::BTreeMap;
 use std::io;
