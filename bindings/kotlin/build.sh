@@ -6,6 +6,8 @@ ROOT=$(cd ../.. && pwd)
 OUT=$HERE/target
 PROFILE=debug
 CARGO_OUT=${CARGO_TARGET_DIR:-$ROOT/target}
+# Without a locale, as on a Debian that has none yet, Java hands other programs question marks for 北 and 🦀.
+export LC_ALL=C.UTF-8
 PARTS=(library jvm sample android shrink aar api site style)
 
 usage() {
