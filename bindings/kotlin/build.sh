@@ -185,8 +185,8 @@ part_shrink() {
     # Dex, which cannot be run here: D8 takes everything, R8 with the rules misses nothing but what they say.
     local framework classes=android/target/fieldsync-android-classes-0.1.0.jar
     [ -s "$classes" ] || maven android package
-    fetch org.robolectric:android-all:16-robolectric-13921718 "$OUT/frameworks"
-    framework=$OUT/frameworks/android-all-16-robolectric-13921718.jar
+    fetch org.robolectric:android-all:15-robolectric-13954326 "$OUT/frameworks"
+    framework=$OUT/frameworks/android-all-15-robolectric-13954326.jar
     jdk=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")}
     if [ ! -s "$OUT/shrink/base.jar" ]; then
         # The JDK's java.base and java.logging stand for the parts of Android that are not in the framework's jar.
