@@ -76,15 +76,11 @@ impl Anchor for FileAnchor {
     }
 
     fn save(&self, value: &[u8]) -> Result<(), AnchorError> {
-        let mut draft = self.0.clone().into_os_string();
-        draft.push(".new");
-        let draft = PathBuf::from(draft);
         let saved = (|| {
             if let Some(folder) = self.0.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                 SystemFiles.make_dir(folder)?;
             }
-            SystemFiles.write(&draft, value)?;
-            SystemFiles.rename(&draft, &self.0)
+            SystemFiles.replace(&self.0, value)
         })();
         saved.map_err(AnchorError::new)
     }

@@ -95,6 +95,19 @@ pub trait Files: fmt::Debug + Send + Sync {
     /// The system's.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives a file this content whole or not at all, in place of what it had, durably. Until all of it is on the disk it
+    /// has the file's name with `.new` after it; what a crash left there is written over the next time.
+    ///
+    /// # Errors
+    /// The system's; the file is as it was then.
+    fn replace(&self, file: &Path, content: &[u8]) -> io::Result<()> {
+        let mut fresh = file.as_os_str().to_owned();
+        fresh.push(".new");
+        let fresh = PathBuf::from(fresh);
+        self.write(&fresh, content)?;
+        self.rename(&fresh, file)
+    }
+
     /// Removes a file. It may be back after a power cut.
     ///
     /// # Errors

@@ -132,9 +132,7 @@ impl Profiles {
         let card = Card { label: label.chars().take(LABEL_CHARACTERS_MAX).collect() };
         // Without its card a folder is no profile yet, so there is nothing to undo after a crash.
         self.files().make_dir(&dir)?;
-        let draft = dir.join(format!("{CARD}.new"));
-        self.files().write(&draft, &serde_json::to_vec(&card).unwrap_or_default())?;
-        self.files().rename(&draft, &dir.join(CARD))?;
+        self.files().replace(&dir.join(CARD), &serde_json::to_vec(&card).unwrap_or_default())?;
         Ok(Profile { id, dir, label: card.label, unsent: Some(Unsent::default()), is_wiped: false })
     }
 

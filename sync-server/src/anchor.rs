@@ -50,13 +50,7 @@ pub fn moor(office: &Office, path: &Path, files: &dyn Files) -> Result<bool, Anc
         txn.set_anchors(&known.into_iter().chain([next]).collect::<Vec<_>>())?;
         Ok::<_, StoreError>(is_older)
     })?;
-    write_durably(files, path, &new)?;
+    files.replace(path, new.as_bytes())?;
     office.write(move |txn| txn.set_anchors(&[new]))?;
     Ok(is_older)
-}
-
-fn write_durably(files: &dyn Files, path: &Path, text: &str) -> std::io::Result<()> {
-    let fresh = path.with_extension("new");
-    files.write(&fresh, text.as_bytes())?;
-    files.rename(&fresh, path)
 }

@@ -143,10 +143,8 @@ fn read_secret(files: &dyn Files, path: &Path) -> Result<[u8; 32], KeysError> {
 }
 
 fn write_secret(files: &dyn Files, path: &Path, text: &str) -> Result<(), KeysError> {
-    // Under another name until all of it is there: a key cut short by a crash would never be replaced.
-    let fresh = path.with_extension("new");
-    let written = files.write(&fresh, format!("{text}\n").as_bytes()).and_then(|()| files.rename(&fresh, path));
-    written.map_err(|source| KeysError::File { path: path.into(), source })
+    // Whole or not at all: a key cut short by a crash would never be replaced.
+    files.replace(path, format!("{text}\n").as_bytes()).map_err(|source| KeysError::File { path: path.into(), source })
 }
 
 #[cfg(test)]

@@ -68,10 +68,8 @@ impl<K: Lines> Log<K> {
 /// Appends lines, on the disk when this returns, also after a line that was cut short.
 fn append(files: &dyn Files, path: &Path, lines: &str) -> io::Result<()> {
     let Some(length) = files.len(path)? else {
-        // A new file is made under another name, so that its name is on the disk too.
-        let fresh = path.with_extension("new");
-        files.write(&fresh, lines.as_bytes())?;
-        return files.rename(&fresh, path);
+        // Not by `append`: a new file's name must be on the disk too.
+        return files.replace(path, lines.as_bytes());
     };
     let is_cut = length > 0 && files.read(path, length - 1, 1)? != b"\n";
     let ending = if is_cut { "\n" } else { "" };

@@ -154,11 +154,7 @@ impl Place {
                 self.set_aside(now_ms)?;
             }
             match &wanted {
-                Some(wanted) => {
-                    let draft = self.dir.join(format!("{KEY_CHECK}.new"));
-                    self.files().write(&draft, wanted.as_bytes())?;
-                    self.files().rename(&draft, &check)?;
-                }
+                Some(wanted) => self.files().replace(&check, wanted.as_bytes())?,
                 None => self.files().remove(&check)?,
             }
         }
@@ -253,10 +249,8 @@ impl Place {
     /// Destroys the store and everything beside it, and leaves a marker. Cut off after the marker, the next opening goes
     /// on.
     pub(super) fn destroy(&self, now_ms: i64) -> Result<(), Error> {
-        let draft = self.dir.join(format!("{WIPED}.new"));
         let said = format!("The office had this device wiped, {now_ms} ms after 1970 UTC by the device's clock.\n");
-        self.files().write(&draft, said.as_bytes())?;
-        self.files().rename(&draft, &self.dir.join(WIPED))?;
+        self.files().replace(&self.dir.join(WIPED), said.as_bytes())?;
         self.destroy_files()
     }
 
