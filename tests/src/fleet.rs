@@ -251,6 +251,14 @@ impl Fleet {
         id
     }
 
+    /// An order of a new customer that a phone's technician was given and the phone has.
+    pub fn given(&self, phone: &Phone, customer: &str, problem: &str) -> RecordId {
+        let order = self.order(self.customer(customer), problem);
+        self.assign(order, phone.technician);
+        self.settle(&[phone]);
+        order
+    }
+
     /// Takes an assignment back.
     pub fn withdraw(&self, assignment: RecordId) {
         let withdrawn = fields! { "withdrawn" => true, "reason" => "somebody nearer" };

@@ -19,9 +19,7 @@ use crate::{report, seal_kit, sign, work};
 /// Anna with an order of hers on her phone, and no network from here on.
 fn cut_off(fleet: &Fleet) -> (Phone, RecordId) {
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     anna.network.set_down(true);
     (anna, order)
 }
@@ -369,9 +367,7 @@ fn an_envelope_the_office_does_not_take_stays_with_its_reason_and_holds_up_nothi
     let fleet = Fleet::open();
     let (anna, order) = cut_off(&fleet);
     let bert = fleet.phone("Bert");
-    let mine = fleet.order(fleet.customer("Quarry South"), "engine overheats");
-    fleet.assign(mine, bert.technician);
-    fleet.settle(&[&bert]);
+    let mine = fleet.given(&bert, "Quarry South", "engine overheats");
     work(&anna, order, "seal worn through");
     let mut content = std::fs::read(export(&fleet, &anna, "anna.bundle")).expect("the file is there");
     let middle = content.len() / 2;

@@ -42,9 +42,7 @@ fn a_copied_phone_gets_a_new_replica_id_and_both_keep_their_work() {
 fn a_phone_restored_from_an_old_backup_loses_nothing_and_writes_no_dot_twice() {
     let fleet = Fleet::open();
     let mut anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     anna.kill();
     let backup = fleet.copy_of(&anna);
     fleet.reopen(&mut anna);
@@ -63,9 +61,7 @@ fn a_phone_restored_from_an_old_backup_loses_nothing_and_writes_no_dot_twice() {
 fn a_report_written_on_both_copies_shows_both_findings() {
     let fleet = Fleet::open();
     let mut anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let id = anna.device().write_report(order, &crate::report("seal worn through")).expect("the report is written");
     fleet.settle(&[&anna]);
     anna.kill();
@@ -88,9 +84,7 @@ fn many_lost_replies_and_long_silence_are_never_mistaken_for_a_copy() {
     use fieldsync_tests::network::Fault;
     let fleet = Fleet::open();
     let mut anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let replica = anna.device().status().expect("the phone's store reads").replica;
 
     for day in 0..30 {

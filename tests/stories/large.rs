@@ -79,9 +79,7 @@ fn what_a_restored_office_forgot_of_a_record_larger_than_a_request_comes_back_va
     const PHONES: usize = 6;
     let mut fleet = Fleet::open();
     let first = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "controller replaced");
-    fleet.assign(order, first.technician);
-    fleet.settle(&[&first]);
+    let order = fleet.given(&first, "Quarry North", "controller replaced");
     let subject = fields! { "work_order" => order, "technician" => first.technician };
     let report = first.device().edit(Draft::new("work_report").set("subject", subject)).expect("a report").record;
     let mut phones = vec![first];

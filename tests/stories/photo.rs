@@ -21,9 +21,7 @@ fn photo(bytes: usize) -> Vec<u8> {
 fn a_photo_resumes_where_it_was_cut_and_is_whole_on_another_phone() {
     let fleet = Fleet::open();
     let mut anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let content = photo(5 * CHUNK_BYTES + 17);
     let id = anna.device().add_attachment(order, "image/jpeg", &content, Some("the seal")).expect("it is kept");
 
@@ -52,9 +50,7 @@ fn a_photo_resumes_where_it_was_cut_and_is_whole_on_another_phone() {
 fn a_large_photo_never_makes_a_record_wait() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     anna.device().add_attachment(order, "image/jpeg", &photo(4 * CHUNK_BYTES), None).expect("it is kept");
     anna.device().add_note(order, "gate code 4711").expect("a note is added");
 
@@ -68,9 +64,7 @@ fn a_large_photo_never_makes_a_record_wait() {
 fn a_photo_on_which_the_connection_always_breaks_waits_and_nothing_else_does() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let device = anna.device();
     let bad = device.add_attachment(order, "image/jpeg", &photo(2 * CHUNK_BYTES), None).expect("it is kept");
     device.add_attachment(order, "image/jpeg", &photo(3 * CHUNK_BYTES), None).expect("it is kept");
@@ -95,9 +89,7 @@ fn a_photo_on_which_the_connection_always_breaks_waits_and_nothing_else_does() {
 fn somebody_elses_photo_is_not_to_be_had() {
     let fleet = Fleet::open();
     let (anna, bert) = (fleet.phone("Anna"), fleet.phone("Bert"));
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let content = photo(1_000);
     let id = anna.device().add_attachment(order, "image/jpeg", &content, None).expect("it is kept");
     fleet.settle(&[&anna, &bert]);

@@ -13,9 +13,7 @@ use crate::{seal_kit, sign, work};
 fn a_refused_entry_waits_in_the_drawer_with_its_reason_until_a_person_takes_it_out() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     work(&anna, order, "seal worn through");
     sign(&anna, order);
     fleet.settle(&[&anna]);
@@ -138,9 +136,7 @@ fn the_rest_of_a_batch_goes_on_past_a_refused_entry() {
 fn a_wrong_entry_is_refused_on_the_phone_at_once_and_nothing_is_stored() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let device = anna.device();
 
     let priority = device.edit(Draft::of("work_order", order).change("plan", fields! { "priority" => "emergency" }));

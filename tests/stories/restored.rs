@@ -69,9 +69,7 @@ fn a_phone_that_never_met_the_forgotten_time_is_undisturbed() {
 fn a_device_enrolled_in_the_forgotten_time_is_still_known_by_its_certificate() {
     let mut fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let backup = fleet.back_up();
     let tablet = fleet.phone_of("Anna's tablet", anna.technician);
     let note = tablet.device().add_note(order, "from the new tablet").expect("a note is added");

@@ -24,9 +24,7 @@ fn device_of(phone: &Phone) -> DeviceId {
 /// A phone with a job on it.
 fn with_job(fleet: &Fleet, name: &str) -> (Phone, RecordId) {
     let phone = fleet.phone(name);
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, phone.technician);
-    fleet.settle(&[&phone]);
+    let order = fleet.given(&phone, "Quarry North", "bucket drops");
     (phone, order)
 }
 

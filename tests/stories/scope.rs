@@ -90,9 +90,7 @@ fn after_a_job_was_taken_away_nothing_new_of_it_is_sent() {
 fn probing_for_records_of_others_tells_nothing() {
     let fleet = Fleet::open();
     let (anna, bert) = (fleet.phone("Anna"), fleet.phone("Bert"));
-    let own = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(own, anna.technician);
-    fleet.settle(&[&anna]);
+    let own = fleet.given(&anna, "Quarry North", "bucket drops");
     let other = others_job(&fleet, &bert, "probe");
 
     // A record of her own whose id is somebody else's.
@@ -111,9 +109,7 @@ fn probing_for_records_of_others_tells_nothing() {
 fn a_revoked_phone_gets_nothing_from_its_next_request_on_and_its_work_is_kept_for_a_person() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let device = anna.device().status().expect("the phone's store reads").device.expect("it is enrolled");
 
     anna.device().write_report(order, &report("written after the theft")).expect("the phone knows nothing yet");

@@ -12,9 +12,7 @@ use crate::{report, seal_kit, sign, strokes, work};
 fn a_signature_made_offline_verifies_at_the_office_and_comes_back_countersigned() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     anna.network.set_down(true);
     work(&anna, order, "seal worn through");
     sign(&anna, order);
@@ -67,9 +65,7 @@ fn what_the_office_changes_after_the_signature_is_shown_as_a_difference_on_both_
 fn a_document_that_says_something_else_than_the_job_cannot_be_signed() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let device = anna.device();
     device.start_visit(order).expect("the visit starts");
     device.write_report(order, &report("seal worn through")).expect("the report is written");
@@ -87,9 +83,7 @@ fn a_document_that_says_something_else_than_the_job_cannot_be_signed() {
 fn a_customer_who_refuses_to_sign_is_recorded_with_the_reason() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     work(&anna, order, "seal worn through");
     let device = anna.device();
     let document = device.freeze_document(order, "work_done", "en", "I confirm.").expect("it is frozen").id;

@@ -73,9 +73,7 @@ fn a_job_given_back_comes_back_whole() {
 fn an_order_cancelled_while_somebody_works_on_it_goes_to_a_reviewer() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
 
     anna.device().start_visit(order).expect("the visit starts");
     anna.device().use_part(order, &seal_kit()).expect("a part is recorded");

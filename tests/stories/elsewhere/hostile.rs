@@ -32,9 +32,7 @@ fn recorded(fleet: &Fleet, phone: &Phone) -> Vec<Request> {
 fn replayed_traffic_and_a_revoked_key_have_no_effect() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     work(&anna, order, "seal worn through");
     let traffic = recorded(&fleet, &anna);
     fleet.settle(&[&anna]);

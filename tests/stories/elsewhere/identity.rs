@@ -10,9 +10,7 @@ use crate::{report, work};
 fn what_a_wiped_phone_writes_is_not_beaten_by_the_older_copy() {
     let fleet = Fleet::open();
     let mut anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     for cause in ["first guess", "second guess", "third guess"] {
         anna.device().write_report(order, &report(cause)).expect("the report is written");
         fleet.settle(&[&anna]);
@@ -35,9 +33,7 @@ fn what_a_wiped_phone_writes_is_not_beaten_by_the_older_copy() {
 fn twins_that_go_on_for_weeks_lose_nothing_and_take_one_new_identity() {
     let fleet = Fleet::open();
     let mut anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     anna.kill();
     let twin = fleet.copy_of(&anna);
     fleet.reopen(&mut anna);
@@ -66,9 +62,7 @@ fn twins_that_go_on_for_weeks_lose_nothing_and_take_one_new_identity() {
 fn a_rewound_store_rewinds_its_bookkeeping_and_nothing_is_sent_twice_or_never() {
     let fleet = Fleet::open();
     let mut anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     work(&anna, order, "seal worn through"); // still pending in the backup
     anna.kill();
     let backup = fleet.copy_of(&anna);

@@ -41,9 +41,7 @@ fn jobs_given_and_taken_while_the_server_was_down_are_there_and_gone() {
 fn a_reader_among_many_writers_misses_nothing() {
     let fleet = Fleet::open();
     let anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let (writers, notes) = (4, 30);
     let is_done = AtomicBool::new(false);
     let write = |name: usize| {

@@ -11,9 +11,7 @@ use fieldsync_tests::fleet::Fleet;
 fn a_store_used_from_many_threads_stays_sound() {
     let fleet = Fleet::open();
     let mut anna = fleet.phone("Anna");
-    let order = fleet.order(fleet.customer("Quarry North"), "bucket drops");
-    fleet.assign(order, anna.technician);
-    fleet.settle(&[&anna]);
+    let order = fleet.given(&anna, "Quarry North", "bucket drops");
     let (writers, notes) = (4, 25);
     let device = anna.device();
     std::thread::scope(|scope| {
