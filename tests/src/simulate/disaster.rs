@@ -158,8 +158,8 @@ impl World<'_> {
         }
         let mut gone = before.history_numbers();
         gone.extend(before.held_numbers());
-        let forgotten: Vec<u64> = gone.difference(&kept).copied().collect();
-        let (back, lost): (Vec<u64>, Vec<u64>) = forgotten.into_iter().partition(|number| held.contains(number));
+        let (back, lost): (BTreeSet<u64>, BTreeSet<u64>) =
+            gone.difference(&kept).partition(|number| held.contains(number));
         if !back.is_empty() {
             self.marks.hit("restore-lost-work");
         }
@@ -167,11 +167,11 @@ impl World<'_> {
             self.marks.hit("restore-lost-for-good");
         }
         // What such an entry had replaced before it was ever sent went with it.
-        let lost: BTreeSet<u64> = lost.into_iter().collect();
-        let (before_it, sent) = (self.oracle.dominated_by(&lost), &self.oracle.sent);
-        let gone: Vec<u64> =
-            before_it.into_iter().filter(|number| lost.contains(number) || !sent.contains(number)).collect();
-        gone.into_iter().for_each(|number| self.oracle.excuse(number, "the office forgot it and nobody held it"));
+        for number in self.oracle.dominated_by(&lost) {
+            if lost.contains(&number) || !self.oracle.sent.contains(&number) {
+                self.oracle.excuse(number, "the office forgot it and nobody held it");
+            }
+        }
         self.site.stop();
         match how {
             Verb::Restore => {

@@ -47,7 +47,10 @@ impl World<'_> {
             self.time.fetch_add(150, Ordering::Relaxed);
             self.exchanges += 1;
             self.mark_upload(&request, &mut photos);
-            self.composed(phone, &request);
+            let message = exchange(&request);
+            if let Some(message) = &message {
+                self.oracle.composed(&self.phones[phone].name, message, self.is_damaged);
+            }
             let here = faults.iter().filter(|fault| fault.0 == request_place).map(|fault| (fault.1, fault.2));
             let here: Vec<(Fault, u64)> = here.collect();
             let has = |fault: Fault| here.iter().find(|(known, _)| *known == fault).map(|(_, amount)| *amount);
@@ -132,7 +135,7 @@ impl World<'_> {
                 self.site.start()?;
             }
             if has(Fault::CrashAfter).or(has(Fault::Lost)).is_some() {
-                if response.status == 200 && self.carries_push(&request) {
+                if response.status == 200 && message.as_ref().is_some_and(|message| !message.push.is_empty()) {
                     self.marks.hit("reply-lost-after-commit");
                 }
                 session.failed()?;
@@ -157,7 +160,7 @@ impl World<'_> {
                 self.reopen(phone)?;
                 return Ok(None);
             }
-            let refused = self.heard(phone, &request, &response);
+            let refused = self.heard(phone, message.as_ref(), &response);
             if let Some(amount) = has(Fault::Power) {
                 self.marks.hit("power-while-taking");
                 self.phones[phone].disk.record();
@@ -182,14 +185,6 @@ impl World<'_> {
         }
     }
 
-    fn composed(&mut self, phone: usize, request: &Request) {
-        if request.path == EXCHANGE_PATH
-            && let Ok(message) = wire::unpack::<Exchange>(&request.body)
-        {
-            self.oracle.composed(&self.phones[phone].name, &message, self.is_damaged);
-        }
-    }
-
     fn remember(&mut self, phone: usize, request: &Request) {
         let sent = &mut self.phones[phone].sent;
         sent.push_back(request.clone());
@@ -198,16 +193,9 @@ impl World<'_> {
         }
     }
 
-    fn carries_push(&self, request: &Request) -> bool {
-        request.path == EXCHANGE_PATH
-            && wire::unpack::<Exchange>(&request.body).is_ok_and(|message| !message.push.is_empty())
-    }
-
     /// A request arrives at the office; what it answers is looked at, whether anybody hears it or not.
     pub(crate) fn arrive(&mut self, phone: usize, request: &Request) -> anyhow::Result<Response> {
-        if request.path == EXCHANGE_PATH
-            && let Ok(message) = wire::unpack::<Exchange>(&request.body)
-        {
+        if let Some(message) = exchange(request) {
             let name = self.phones[phone].name.clone();
             self.oracle.saw_push(&name, &message);
         }
@@ -237,15 +225,9 @@ impl World<'_> {
     }
 
     /// What a phone heard: only that counts for verdicts. The dots that were refused.
-    fn heard(&mut self, phone: usize, request: &Request, response: &Response) -> Vec<(RecordId, Dot)> {
-        if request.path != EXCHANGE_PATH || response.status != 200 {
-            return Vec::new();
-        }
-        let (Ok(answer), Ok(message)) =
-            (wire::unpack::<ExchangeAnswer>(&response.body), wire::unpack::<Exchange>(&request.body))
-        else {
-            return Vec::new();
-        };
+    fn heard(&mut self, phone: usize, message: Option<&Exchange>, response: &Response) -> Vec<(RecordId, Dot)> {
+        let Some(message) = message.filter(|_| response.status == 200) else { return Vec::new() };
+        let Ok(answer) = wire::unpack::<ExchangeAnswer>(&response.body) else { return Vec::new() };
         if let Some(known) = &answer.again {
             // A store that took a new replica id by itself, because of its anchor, names no epoch.
             let is_copy = answer.epoch == message.epoch || message.epoch == 0;
@@ -396,6 +378,11 @@ impl World<'_> {
             _ => self.customers.get(place).copied(),
         }
     }
+}
+
+/// The message of a request, if it is an exchange that can be read.
+fn exchange(request: &Request) -> Option<Exchange> {
+    (request.path == EXCHANGE_PATH).then(|| wire::unpack(&request.body).ok()).flatten()
 }
 
 /// The bytes inside the compression, or as they are.
